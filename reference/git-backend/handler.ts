@@ -1,0 +1,199 @@
+// What stands around every method: cancellation, errors turned into statuses, a log line for each failure.
+
+import type { EventEmitter } from 'node:events'
+import {
+  status as Code,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type ServiceError,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { GitProcessError } from './git/batch-process.ts'
+import { GitCommandError } from './git/program.ts'
+import type { Log } from './log.ts'
+import { StatusError, toServiceError } from './status.ts'
+
+export interface CallContext {
+  /** `/gitaly.<Service>/<Method>` */
+  method: string
+  /** Aborted when the caller gives up or its deadline has passed. */
+  signal: AbortSignal
+}
+
+/** A method as the services write it: a request or a stream of them in, a response or a generator of them out. */
+export type Method =
+  | { kind: 'unary'; handle: (request: never, context: CallContext) => Promise<object> }
+  | { kind: 'server-stream'; handle: (request: never, context: CallContext) => AsyncIterable<object> }
+  | { kind: 'client-stream'; handle: (requests: AsyncIterable<never>, context: CallContext) => Promise<object> }
+  | { kind: 'bidirectional'; handle: (requests: AsyncIterable<never>, context: CallContext) => AsyncIterable<object> }
+
+export type Methods = Record<string, Method>
+
+export function unary<Request>(handle: (request: Request, context: CallContext) => Promise<object>): Method {
+  return { kind: 'unary', handle }
+}
+
+export function serverStream<Request>(
+  handle: (request: Request, context: CallContext) => AsyncIterable<object>,
+): Method {
+  return { kind: 'server-stream', handle }
+}
+
+export function clientStream<Request>(
+  handle: (requests: AsyncIterable<Request>, context: CallContext) => Promise<object>,
+): Method {
+  return { kind: 'client-stream', handle }
+}
+
+export function bidirectional<Request>(
+  handle: (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<object>,
+): Method {
+  return { kind: 'bidirectional', handle }
+}
+
+/** The methods of a service as grpc-js takes them. What the protocol declares and `methods` lacks is UNIMPLEMENTED. */
+export function implementation(
+  definition: ServiceDefinition,
+  methods: Methods,
+  log: Log,
+): UntypedServiceImplementation {
+  const handlers: UntypedServiceImplementation = {}
+  for (const [name, method] of Object.entries(methods)) {
+    const path = definition[name]?.path
+    if (path === undefined) throw new Error(`the protocol has no method ${name}`)
+    handlers[name] = handler(path, method, log)
+  }
+  return handlers
+}
+
+type ResponseStream = ServerWritableStream<object, object> | ServerDuplexStream<object, object>
+
+/** Every call of every method passes here, and only here. */
+async function invoke<Result>(
+  path: string,
+  call: EventEmitter,
+  log: Log,
+  run: (context: CallContext) => Promise<Result>,
+): Promise<{ result: Result } | { error: ServiceError }> {
+  const startedAt_ms = performance.now()
+  const controller = new AbortController()
+  call.on('cancelled', () => controller.abort())
+  try {
+    return { result: await run({ method: path, signal: controller.signal }) }
+  } catch (error) {
+    const status = toStatus(error, controller.signal)
+    log(status.code === Code.INTERNAL ? 'error' : 'info', 'call failed', {
+      method: path,
+      code: Code[status.code],
+      reason: status.message,
+      duration_ms: Math.round(performance.now() - startedAt_ms),
+      // What the caller is not told: it may hold names and paths.
+      ...(error instanceof StatusError || controller.signal.aborted ? {} : { cause: String(error) }),
+    })
+    return { error: toServiceError(status) }
+  }
+}
+
+function toStatus(error: unknown, signal: AbortSignal): StatusError {
+  if (error instanceof StatusError) return error
+  if (signal.aborted) return new StatusError(Code.CANCELLED, 'the call was cancelled')
+  // The next call gets a new process.
+  if (error instanceof GitProcessError) return new StatusError(Code.UNAVAILABLE, 'a git process ended unexpectedly')
+  if (error instanceof GitCommandError) return new StatusError(Code.INTERNAL, 'a git command failed')
+  if (isReceiveError(error)) return new StatusError(error.code, 'the request could not be received')
+  return new StatusError(Code.INTERNAL, 'internal error')
+}
+
+/** grpc-js reports a request that is too large or malformed as an error of the request stream. */
+function isReceiveError(error: unknown): error is Error & { code: Code } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code in Code
+}
+
+function handler(path: string, method: Method, log: Log): UntypedServiceImplementation[string] {
+  switch (method.kind) {
+    case 'unary':
+      return async (call: ServerUnaryCall<object, object>, callback: sendUnaryData<object>) => {
+        reply(callback, await invoke(path, call, log, (context) => method.handle(call.request as never, context)))
+      }
+    case 'client-stream':
+      return async (call: ServerReadableStream<object, object>, callback: sendUnaryData<object>) => {
+        reply(
+          callback,
+          await invoke(path, call, log, (context) => method.handle(receive(call, context.signal), context)),
+        )
+      }
+    case 'server-stream':
+      return async (call: ServerWritableStream<object, object>) => {
+        finish(
+          call,
+          await invoke(path, call, log, (context) =>
+            send(call, method.handle(call.request as never, context), context.signal),
+          ),
+        )
+      }
+    case 'bidirectional':
+      return async (call: ServerDuplexStream<object, object>) => {
+        finish(
+          call,
+          await invoke(path, call, log, (context) =>
+            send(call, method.handle(receive(call, context.signal), context), context.signal),
+          ),
+        )
+      }
+  }
+}
+
+function reply(callback: sendUnaryData<object>, outcome: { result: object } | { error: ServiceError }): void {
+  if ('error' in outcome) callback(outcome.error)
+  else callback(null, outcome.result)
+}
+
+function finish(call: ResponseStream, outcome: object | { error: ServiceError }): void {
+  if ('error' in outcome) call.emit('error', outcome.error)
+  else call.end()
+}
+
+/** The requests of a stream. A caller that goes away in the middle ends it with an error instead of leaving it waiting. */
+async function* receive(
+  call: ServerReadableStream<object, object> | ServerDuplexStream<object, object>,
+  signal: AbortSignal,
+): AsyncGenerator<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  aborted.catch(() => {})
+  // Destroying the stream when the method stops reading early would lose the status.
+  const requests = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await Promise.race([requests.next(), aborted])
+    if (next.done) return
+    yield next.value as never
+  }
+}
+
+/** Sends as fast as the caller takes it. */
+async function send(call: ResponseStream, responses: AsyncIterable<object>, signal: AbortSignal): Promise<void> {
+  for await (const response of responses) {
+    signal.throwIfAborted()
+    if (!call.write(response)) await drained(call, signal)
+  }
+}
+
+function drained(call: ResponseStream, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDrain = () => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }
+    const onAbort = () => {
+      call.removeListener('drain', onDrain)
+      reject(signal.reason)
+    }
+    call.once('drain', onDrain)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+}
