@@ -1,0 +1,52 @@
+/** The composition root: builds every part of a server once, and lets a known defect put a worse part in a good one's place. */
+import { createAppService } from './apps/service.ts'
+import { createAuditLog } from './audit/log.ts'
+import { createAuthService } from './auth/service.ts'
+import { createLoginThrottle } from './auth/throttle.ts'
+import { createTokens } from './auth/tokens.ts'
+import type { Config } from './config.ts'
+import { createCommitWriter } from './files/commits.ts'
+import { createFileService } from './files/service.ts'
+import { createGitBackend } from './git/backend.ts'
+import { createHealthService } from './health/service.ts'
+import { createRateLimiter } from './http/rate-limit.ts'
+import { createInviteService } from './invites/service.ts'
+import { createJobService } from './jobs/service.ts'
+import type { Logger } from './logging.ts'
+import { createOutbox } from './mail/outbox.ts'
+import { createMemberService } from './members/service.ts'
+import { createExposition } from './metrics/exposition.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import type { Store } from './mongo/store.ts'
+import type { Services } from './services.ts'
+import { createWorkspaceService } from './workspaces/service.ts'
+
+/** What a defect replaces; the rest stays as it is. */
+export type Replacement = (services: Services) => Partial<Services>
+
+export async function composeServices(
+  foundation: { config: Config; logger: Logger; store: Store },
+  replacement: Replacement = () => ({}),
+): Promise<Services> {
+  const metrics = createMetrics()
+  // Every part gets this one object and looks others up in it when it needs them, so the order below does not matter and
+  // a part that is replaced at the end is replaced for all.
+  const services = { ...foundation, metrics } as Services
+  services.git = createGitBackend(services.config.git, metrics, services.logger)
+  services.audit = createAuditLog(services)
+  services.outbox = createOutbox(services)
+  services.tokens = createTokens(services.config)
+  services.throttle = createLoginThrottle(services)
+  services.limits = createRateLimiter(services.config.rateLimits)
+  services.auth = await createAuthService(services)
+  services.apps = createAppService(services)
+  services.members = createMemberService(services)
+  services.invites = createInviteService(services)
+  services.workspaces = createWorkspaceService(services)
+  services.commits = createCommitWriter(services)
+  services.files = createFileService(services)
+  services.jobs = createJobService(services)
+  services.health = createHealthService(services)
+  services.exposition = createExposition(services)
+  return Object.assign(services, replacement({ ...services }))
+}

@@ -1,0 +1,55 @@
+/**
+ * Reading one's own writes from a secondary.
+ *
+ * Lists and details may be served by a member that lags behind. Each one runs in a causally consistent session that begins
+ * where the same user's last write through this process ended, so nobody misses what they have just been told is stored.
+ */
+import type { ClientSession, MongoClient, Timestamp } from 'mongodb'
+
+export interface Causality {
+  /** Runs a write and remembers, for whoever it is done for, the moment at which it became visible. */
+  write<T>(users: string | readonly string[], work: (session: ClientSession) => Promise<T>): Promise<T>
+  /** Runs reads that see at least the user's own last write. */
+  read<T>(user: string, work: (session: ClientSession) => Promise<T>): Promise<T>
+}
+
+/** Enough for every user that a process serves at a time; the one who wrote longest ago is forgotten first. */
+const REMEMBERED_USERS = 10_000
+
+export function createCausality(client: MongoClient): Causality {
+  const lastWrites = new Map<string, Timestamp>()
+
+  function remember(user: string, at: Timestamp | undefined): void {
+    if (at === undefined) return
+    lastWrites.delete(user)
+    lastWrites.set(user, at)
+    if (lastWrites.size > REMEMBERED_USERS) forgetOldest(lastWrites)
+  }
+
+  return {
+    async write(users, work) {
+      const session = client.startSession({ causalConsistency: true })
+      try {
+        return await work(session)
+      } finally {
+        for (const user of [users].flat()) remember(user, session.operationTime)
+        await session.endSession()
+      }
+    },
+    async read(user, work) {
+      const session = client.startSession({ causalConsistency: true })
+      const lastWrite = lastWrites.get(user)
+      if (lastWrite !== undefined) session.advanceOperationTime(lastWrite)
+      try {
+        return await work(session)
+      } finally {
+        await session.endSession()
+      }
+    },
+  }
+}
+
+function forgetOldest(lastWrites: Map<string, Timestamp>): void {
+  const oldest = lastWrites.keys().next()
+  if (!oldest.done) lastWrites.delete(oldest.value)
+}

@@ -1,0 +1,14 @@
+/** The known defects, by the order of the checks that catch them. */
+import { alteredEdit } from './altered-edit.ts'
+import { auditMissing } from './audit-missing.ts'
+import type { Defect } from './defect.ts'
+import { doubledEdit } from './doubled-edit.ts'
+import { lostEdit } from './lost-edit.ts'
+import { slowWrite } from './slow-write.ts'
+import { write5xx } from './write-5xx.ts'
+
+export const DEFECTS: readonly Defect[] = [slowWrite, lostEdit, write5xx, doubledEdit, alteredEdit, auditMissing]
+
+export function defectById(id: string): Defect | undefined {
+  return DEFECTS.find((defect) => defect.id === id)
+}
