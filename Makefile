@@ -1,0 +1,65 @@
+# Every target is a verb of ./readiness: `make help` lists them. GNU make ends with 2 whatever a recipe's code was, so a
+# failing recipe prints the launcher's own exit code as its last line.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PROFILE ?= standard
+RUN ?= latest
+ARGS ?=
+
+# Runs a verb and prints its exit code when it is not 0.
+readiness = ./readiness $(1) || { code=$$?; echo "readiness exit code $$code" >&2; exit $$code; }
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  PROFILE=smoke|standard|golive   ARGS="…" for further options (see ./readiness run --help)'
+	@echo '  CONMAN_BASE_URL, CONMAN_ADMIN_EMAIL, CONMAN_ADMIN_PASSWORD aim at a running Conman'
+
+loadtest-L1: ## 50 users edit 5 files each at once: run, judge, report
+	@$(call readiness,run L1 --profile $(PROFILE) $(ARGS))
+
+prove: ## seed known defects: each must turn exactly its check red
+	@$(call readiness,prove $(ARGS))
+
+bench: ## measure the harness and the bundled Conman, and store the figures
+	@$(call readiness,bench $(ARGS))
+
+judge: ## recompute the verdicts of RUN (default: latest) from its evidence
+	@$(call readiness,judge $(RUN) $(ARGS))
+
+report: ## render the report of RUN (default: latest) again
+	@$(call readiness,report $(RUN) $(ARGS))
+
+list: ## the catalogue of checks
+	@$(call readiness,list $(ARGS))
+
+runs: ## the runs that are kept
+	@$(call readiness,runs $(ARGS))
+
+doctor: ## the programs that the harness needs, and what to type where one is missing
+	@$(call readiness,doctor $(ARGS))
+
+up: ## keep a stack with the bundled Conman up, and print its addresses
+	@$(call readiness,up $(ARGS))
+
+down: ## end the stacks that are kept up
+	@$(call readiness,down $(ARGS))
+
+setup: ## install the locked packages and Node 24
+	@$(call readiness,setup)
+
+test: setup ## the project's own tests, on real parts
+	@node_modules/.bin/node node_modules/vitest/vitest.mjs run $(ARGS)
+
+lint: setup ## formatting and lint rules
+	@node_modules/.bin/biome check .
+
+format: setup ## mend the formatting
+	@node_modules/.bin/biome check --write .
+
+typecheck: setup ## the types, load scripts included
+	@node_modules/.bin/tsc
+
+.PHONY: help loadtest-L1 prove bench judge report list runs doctor up down setup test lint format typecheck

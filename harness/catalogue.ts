@@ -1,0 +1,51 @@
+// THE list of checks. A check that is not here does not exist; a folder of scenarios/, faults/, security/ or checklist/
+// that is not here fails a test.
+
+import { createHash } from 'node:crypto'
+import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
+import type { Check, ProfileName } from './check.ts'
+import { UsageError } from './errors.ts'
+
+// Evidence types differ from check to check; the schema of the gatherer guards each at run time.
+// biome-ignore lint/suspicious/noExplicitAny: a list of checks over different evidence has no narrower type
+export type AnyCheck = Check<any>
+
+export const CATALOGUE: readonly AnyCheck[] = [concurrentEdits, editsAudited, sampleAsWritten, openModel]
+
+/**
+ * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
+ * it. An id that the profile leaves out is an error, not an empty run.
+ */
+export function selectChecks(names: readonly string[], profile: ProfileName): AnyCheck[] {
+  const wanted = new Set<AnyCheck>()
+  for (const name of names) {
+    const named = CATALOGUE.filter((check) => check.id === name || check.id.startsWith(`${name}.`))
+    if (named.length === 0) {
+      throw new UsageError(
+        `there is no check '${name}'`,
+        `the catalogue has ${CATALOGUE.map((check) => check.id).join(', ')}; \`./readiness list\` tells more`,
+      )
+    }
+    const inProfile = named.filter((check) => check.profiles.includes(profile))
+    if (inProfile.length === 0) {
+      throw new UsageError(
+        `${name} is not part of the profile '${profile}'`,
+        `it runs in ${named[0]!.profiles.join(', ')}: add --profile ${named[0]!.profiles[0]}`,
+      )
+    }
+    for (const check of inProfile) wanted.add(check)
+  }
+  return CATALOGUE.filter((check) => wanted.has(check))
+}
+
+/** Changes whenever a requirement, a limit or the set of checks changes: two runs with the same hash are comparable. */
+export function catalogueHash(): string {
+  const content = CATALOGUE.map(({ id, requirement, limits, profiles, gatherer }) => ({
+    id,
+    requirement,
+    limits,
+    profiles,
+    gatherer: gatherer.id,
+  }))
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex')
+}

@@ -1,0 +1,142 @@
+// The types that every part of the harness shares. A check gathers evidence (touches the world, judges nothing) and
+// evaluates it (pure: the same evidence gives the same verdict tomorrow, on another machine, with no stack).
+
+import type { TSchema } from 'typebox'
+import type { Run } from './run.ts'
+
+/** Permanent: an id is never reused for another requirement. */
+export type CheckId = string
+
+/** MUST rows decide GO; SHOULD rows are shown and counted, and never block (decisions, 'Levels'). */
+export type Level = 'MUST' | 'SHOULD'
+
+/**
+ * - `pass`, `fail`: measured, against the limit.
+ * - `not-verified`: a capability, a tool or enough samples were missing, or the harness itself failed; `because` says which.
+ * - `not-applicable`: the target's shape leaves nothing to check; `because` says why.
+ */
+export type Outcome = 'pass' | 'fail' | 'not-verified' | 'not-applicable'
+
+/** What a check must be able to reach. Checks ask for these and never for the kind of target. */
+export type Capability =
+  | 'http'
+  | 'mongo'
+  | 'git-storage'
+  | 'process-control'
+  | 'network-control'
+  | 'logs'
+  | 'jwt-secret'
+  | 'configuration'
+
+/** The profiles: same code, other data. Only `golive` can give GO. */
+export type ProfileName = 'smoke' | 'standard' | 'golive'
+
+/** A number that a verdict compares with. Each carries its unit last in its name and where it comes from. */
+export interface Limit {
+  /** e.g. `latency_ms_max`: unit before the comparison. */
+  name: string
+  value: number
+  unit: string
+  compare: 'at-most' | 'at-least' | 'exactly'
+  source: string
+  /** The requirement's own number, when the user overrode it. Shown in the report. */
+  overriddenFrom?: number
+}
+
+export interface Measured {
+  value: number
+  unit: string
+  /** What the number is: 'slowest of 250', 'p99'. */
+  label: string
+}
+
+/** One claim inside a check. The worst claim decides the check. */
+export interface Finding {
+  claim: string
+  outcome: Outcome
+  because: string
+  measured?: Measured
+  limit?: Limit
+  n?: number
+}
+
+/** Data for a picture that the report draws; it never reads logs itself. */
+export type Chart =
+  | {
+      kind: 'over-time'
+      title: string
+      unit: string
+      /** Seconds since the start of the measured window, value, and what the point was. */
+      points: { x: number; y: number; label: string; failed?: boolean }[]
+      limit?: { value: number; label: string }
+      windows?: { from: number; to: number; label: string }[]
+    }
+  | {
+      kind: 'distribution'
+      title: string
+      unit: string
+      values: number[]
+      limit?: { value: number; label: string }
+      marks?: { value: number; label: string }[]
+    }
+
+export interface Table {
+  title: string
+  columns: string[]
+  rows: string[][]
+}
+
+export interface Verdict {
+  outcome: Outcome
+  /** Why, with the number, the limit and how many samples. */
+  because: string
+  measured?: Measured
+  limit?: Limit
+  n?: number
+  /** Through what it was verified. Never more than the run could reach. */
+  verifiedBy: Capability[]
+  findings: Finding[]
+  charts: Chart[]
+  tables: Table[]
+  /** What to do about it: the next step when it failed, what to hand over when it could not be verified. */
+  remedy?: string
+}
+
+export interface Requirement {
+  level: Level
+  /** Where the requirement stands, e.g. `E12 §6.1 L1`. */
+  source: string
+  /** The requirement's own words, or as near as they can be quoted. */
+  text: string
+}
+
+/**
+ * Touches the world once; several checks may evaluate what it brought home. `schema` is what the evidence file is held
+ * against before anybody judges it.
+ */
+export interface Gatherer<E> {
+  /** Names the evidence folder in the run: `runs/<id>/<gatherer id>/evidence.json`. */
+  id: string
+  title: string
+  schema: TSchema
+  needs: Capability[]
+  gather(run: Run): Promise<E>
+}
+
+export interface Check<E> {
+  id: CheckId
+  /** True when it passes. */
+  title: string
+  /** What a release manager reads in red. */
+  failureTitle: string
+  requirement: Requirement
+  gatherer: Gatherer<E>
+  /** Profiles in which this check is part of the plan. */
+  profiles: ProfileName[]
+  /** The one place for the check's numbers; keyed by `Limit.name`. */
+  limits: Limit[]
+  evaluate(evidence: E, limits: Limits): Verdict
+}
+
+/** The check's limits after the user's overrides, by name. */
+export type Limits = Readonly<Record<string, Limit>>

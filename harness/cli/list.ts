@@ -1,0 +1,42 @@
+// `./readiness list`: the catalogue, and what of the go-live list this version has no check for.
+
+import type { CommandModule } from 'yargs'
+import { CATALOGUE } from '../catalogue.ts'
+import { REQUIRED_FOR_GO } from '../requirements.ts'
+import { paint, printJson } from './terminal.ts'
+
+export const list: CommandModule<object, { json: boolean }> = {
+  command: 'list',
+  describe: 'the catalogue of checks',
+  builder: (y) => y.option('json', { type: 'boolean', default: false, describe: 'as JSON' }),
+  handler: (args) => {
+    const checks = CATALOGUE.map(({ id, title, requirement, profiles, limits }) => ({
+      id,
+      title,
+      requirement,
+      profiles,
+      limits,
+    }))
+    const present = new Set(checks.map((check) => check.id))
+    const without = REQUIRED_FOR_GO.filter((id) => !present.has(id))
+    if (args.json) {
+      printJson({ checks, required_without_check: without })
+      return
+    }
+    const { bold, dim } = paint(process.stdout)
+    for (const check of checks) {
+      process.stdout.write(`${bold(check.id.padEnd(10))} ${check.requirement.level.padEnd(6)} ${check.title}\n`)
+      process.stdout.write(
+        `${' '.repeat(18)}${dim(`${check.requirement.source}; profiles ${check.profiles.join(', ')}`)}\n`,
+      )
+      for (const limit of check.limits) {
+        process.stdout.write(
+          `${' '.repeat(18)}${dim(`--limit ${check.id}.${limit.name}=${limit.value} (${limit.source})`)}\n`,
+        )
+      }
+    }
+    process.stdout.write(
+      `${checks.length} checks; a GO also needs ${without.length} that this version has no check for\n`,
+    )
+  },
+}

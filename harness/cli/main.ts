@@ -1,0 +1,113 @@
+// `./readiness`: the command line. One file a verb; what they share is how they end: one line, a remedy, an exit code.
+
+import { Socket } from 'node:net'
+import yargs from 'yargs'
+import { EXIT, HarnessError, Interrupted, UsageError } from '../errors.ts'
+import { reasonOf } from '../evidence/store.ts'
+import { HARNESS_VERSION } from '../version.ts'
+import { bench } from './bench.ts'
+import { doctorVerb } from './doctor.ts'
+import { down } from './down.ts'
+import { judgeVerb } from './judge.ts'
+import { list } from './list.ts'
+import { prove } from './prove.ts'
+import { reportVerb } from './report.ts'
+import { run } from './run.ts'
+import { prune, runs } from './runs.ts'
+import { interruption, paint } from './terminal.ts'
+import { up } from './up.ts'
+
+watchSignals()
+
+try {
+  await yargs(process.argv.slice(2))
+    .scriptName('./readiness')
+    .usage(
+      '$0 <verb> [options]\n\nSays whether a Conman holds: load, faults, security, and a verdict that can be recomputed.',
+    )
+    .command(run)
+    .command(judgeVerb)
+    .command(reportVerb)
+    .command(prove)
+    .command(list)
+    .command(runs)
+    .command(prune)
+    .command(up)
+    .command(down)
+    .command(doctorVerb)
+    .command(bench)
+    .option('color', {
+      type: 'boolean',
+      describe: 'colours (default: on a terminal only; NO_COLOR is obeyed)',
+      global: true,
+    })
+    .demandCommand(1, 'which verb?')
+    .strict()
+    .recommendCommands()
+    .help()
+    .alias('h', 'help')
+    .version(HARNESS_VERSION)
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .epilogue(
+      'Exit codes: 0 all MUSTs pass · 1 a MUST failed · 2 a MUST was not verified · 3 usage or configuration · 4 the harness failed · 130 interrupted',
+    )
+    .fail((message, error) => {
+      throw error ?? new UsageError(message, 'see ./readiness --help')
+    })
+    .parseAsync()
+} catch (cause) {
+  process.exitCode = explain(cause)
+}
+
+// Everything is disposed by now; a library's idle socket must not hold the answer back.
+process.exit()
+
+function explain(cause: unknown): number {
+  const error = interruption.signal.aborted ? (interruption.signal.reason as unknown) : cause
+  const red = paint(process.stderr).red
+  if (error instanceof Interrupted) {
+    process.stderr.write(`readiness: ${error.message}; nothing was left running\n`)
+    return EXIT.interrupted
+  }
+  if (error instanceof UsageError || error instanceof HarnessError) {
+    process.stderr.write(`${red('readiness:')} ${error.message}\n  → ${error.remedy}\n`)
+    return error.exitCode
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    process.stderr.write(`${red('readiness:')} ${reasonOf(error)}\n  → make room and run again\n`)
+    return EXIT.harness
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(
+    `${red('readiness:')} the harness failed: ${detail}\n  → this is a fault of the harness: please report it\n`,
+  )
+  return EXIT.harness
+}
+
+/** The first signal ends the run in order; a second one ends it at once, and the reaper does the cleaning. */
+function watchSignals(): void {
+  let first_ms = 0
+  const end = (name: string) => {
+    if (interruption.signal.aborted) {
+      // The launcher may pass on what the terminal has sent here already: that is still the first one.
+      if (performance.now() - first_ms > 500) process.exit(EXIT.interrupted)
+      return
+    }
+    first_ms = performance.now()
+    process.stderr.write(`\n${name}: ending; everything that was started is being taken down\n`)
+    interruption.abort(new Interrupted(name))
+  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => end(name))
+  // The launcher's pipe: it closes when the launcher is gone, and with it whoever wanted the result.
+  const descriptor = Number(process.env.READINESS_LAUNCHER_FD)
+  delete process.env.READINESS_LAUNCHER_FD
+  if (!Number.isInteger(descriptor) || descriptor < 3) return
+  // A socket and not a file stream: a blocking read of a file would hold up the end of the process.
+  const pipe = new Socket({ fd: descriptor, readable: true, writable: false })
+  pipe.on('error', () => {})
+  pipe.on('end', () => {
+    if (!interruption.signal.aborted) end('the launcher was killed')
+  })
+  pipe.resume()
+  pipe.unref()
+}

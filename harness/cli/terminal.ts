@@ -1,0 +1,36 @@
+// What the verbs share at a terminal: colours only where wanted, the signal that ends work, progress, reading a run's name.
+
+import pc from 'picocolors'
+import { hideBin } from 'yargs/helpers'
+import { type Progress, silent, terminalProgress } from '../progress.ts'
+
+/** Aborted by the first SIGINT, SIGTERM or the launcher's death. */
+export const interruption = new AbortController()
+
+export function wantsColour(stream: NodeJS.WriteStream): boolean {
+  const args = hideBin(process.argv)
+  if (args.includes('--no-color')) return false
+  if (args.includes('--color')) return true
+  if (process.env.NO_COLOR !== undefined && process.env.NO_COLOR !== '') return false
+  return stream.isTTY === true
+}
+
+export function paint(stream: NodeJS.WriteStream): ReturnType<typeof pc.createColors> {
+  return pc.createColors(wantsColour(stream))
+}
+
+export function progressFor(quiet: boolean): Progress {
+  return quiet ? silent : terminalProgress(process.stderr, wantsColour(process.stderr))
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** For the report's line 'the exact command': what was typed, quoted for a shell. */
+export function commandLine(): string {
+  const quoted = hideBin(process.argv).map((arg) =>
+    /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`,
+  )
+  return ['./readiness', ...quoted].join(' ')
+}

@@ -1,0 +1,173 @@
+// One run from plan to report. The order is the product: the plan stands before anything runs, evidence is on disk
+// before anybody judges, and verdicts are derived from the files, exactly as `judge` would derive them next year.
+
+import { join } from 'node:path'
+import { type AnyCheck, CATALOGUE, catalogueHash } from './catalogue.ts'
+import type { Gatherer, Limit } from './check.ts'
+import { EvidenceNotWritten, HarnessError, UsageError } from './errors.ts'
+import { Redactor } from './evidence/redact.ts'
+import { demandSchema, newRunId, openRunsFolder, RunFolder } from './evidence/store.ts'
+import { type Judged, judgeRun, type NotGathered, type RunState } from './judge.ts'
+import { writeReport } from './report-files.ts'
+import { REQUIRED_FOR_GO } from './requirements.ts'
+import type { Plan } from './result.ts'
+import { applyOverrides, type Run } from './run.ts'
+import { MACHINE, openSession, type SessionOptions } from './session.ts'
+import { lockTarget } from './target/lock.ts'
+import type { Target } from './target/target.ts'
+import type { ToolName } from './toolchain/programs.ts'
+import type { Tool } from './toolchain/resolve.ts'
+import { commitOfHarness, HARNESS_VERSION } from './version.ts'
+
+export interface ExecuteOptions extends SessionOptions {
+  checks: readonly AnyCheck[]
+  runsFolder: string
+  /** The exact command that repeats the run. */
+  command: string
+  /** Leave the stack up when a MUST failed or could not be verified. */
+  keepOnFailure?: boolean
+}
+
+export interface Executed extends Judged {
+  folder: string
+  report: string
+  /** Set when the stack was left up: how to end it. */
+  kept?: string
+}
+
+export async function execute(options: ExecuteOptions): Promise<Executed> {
+  const { signal } = options
+  const runsFolder = openRunsFolder(options.runsFolder)
+  for (const name of options.overrides.keys()) demandLimit(name)
+  const redactor = new Redactor()
+  const id = newRunId()
+  const gatherers = [...new Set(options.checks.map((check) => check.gatherer))] as Gatherer<unknown>[]
+
+  await using session = await openSession(id, options)
+  const { run, target } = session
+  target.secretsInto(redactor)
+  using _lock = lockTarget(target)
+
+  const path = join(runsFolder, id)
+  const folder = new RunFolder(path, redactor)
+  const state: RunState = {
+    schema: 'readiness-run/1',
+    run: id,
+    pid: process.pid,
+    started_at: new Date().toISOString(),
+    finished_at: null,
+    ended: null,
+    because: null,
+  }
+  folder.writeJson('run.json', state)
+  folder.writeJson('plan.json', await planOf(options, id, target, session.tools))
+
+  try {
+    for (const gatherer of gatherers) await gatherOne(gatherer, run, folder)
+    state.ended = 'complete'
+  } catch (cause) {
+    if (cause instanceof EvidenceNotWritten) throw cause
+    state.ended = signal.aborted ? 'interrupted' : 'failed'
+    state.because = messageOf(signal.aborted ? signal.reason : cause)
+  }
+  target.copyLogs((from, name) => folder.copyLog(from, `logs/${name}`))
+  state.finished_at = new Date().toISOString()
+  folder.writeJson('run.json', state)
+  if (state.ended === 'complete') folder.seal()
+
+  const judged = judgeRun(path)
+  writeVerdicts(folder, judged)
+  const report = await writeReport(runsFolder, path, judged)
+  folder.markLatest()
+  const { exit_code } = judged.verdicts
+  const kept = options.keepOnFailure && (exit_code === 1 || exit_code === 2) ? await session.keep() : undefined
+  return { ...judged, folder: path, report, ...(kept ? { kept } : {}) }
+}
+
+/** Gathers once for all checks that share the evidence. What cannot be gathered says why, in a file of its own. */
+async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolder): Promise<void> {
+  run.signal.throwIfAborted()
+  const missing = gatherer.needs.filter((need) => !run.target.capabilities.has(need))
+  if (missing.length > 0) {
+    notGathered(folder, gatherer, {
+      because: `the target does not let the harness reach: ${missing.join(', ')}`,
+      remedy: 'see README.md, ‘Aim it at your own Conman’, for what to hand over',
+      harness_failed: false,
+    })
+    return
+  }
+  try {
+    const evidence = await gatherer.gather(run)
+    demandSchema(gatherer.schema, evidence, `the evidence of ${gatherer.id}`)
+    folder.writeJson(`${gatherer.id}/evidence.json`, evidence)
+  } catch (cause) {
+    run.signal.throwIfAborted()
+    if (cause instanceof EvidenceNotWritten) throw cause
+    run.progress.say(`${gatherer.id}: could not be gathered: ${messageOf(cause)}`)
+    notGathered(folder, gatherer, {
+      because: `the harness could not gather it: ${messageOf(cause)}`,
+      remedy:
+        cause instanceof HarnessError || cause instanceof UsageError
+          ? cause.remedy
+          : 'see the logs in the run’s folder',
+      harness_failed: true,
+    })
+  }
+}
+
+function notGathered(folder: RunFolder, gatherer: Gatherer<unknown>, reason: Omit<NotGathered, 'schema'>): void {
+  folder.writeJson(`${gatherer.id}/not-gathered.json`, { schema: 'readiness-not-gathered/1', ...reason })
+}
+
+export function writeVerdicts(folder: RunFolder, judged: Judged): void {
+  for (const details of judged.details) folder.writeJson(`${details.result.id}/verdict.json`, details)
+  folder.writeJson('verdicts.json', judged.verdicts)
+}
+
+async function planOf(
+  options: ExecuteOptions,
+  id: string,
+  target: Target,
+  tools: ReadonlyMap<ToolName, Tool>,
+): Promise<Plan> {
+  const inPlan = new Set(options.checks.map((check) => check.id))
+  return {
+    schema: 'readiness-plan/1',
+    run: id,
+    created_at: new Date().toISOString(),
+    harness: { version: HARNESS_VERSION, commit: commitOfHarness() },
+    profile: options.profile,
+    random_seed: options.randomSeed,
+    command: options.command,
+    target: await target.fingerprint(),
+    catalogue_sha256: catalogueHash(),
+    // GO rests on everything that E12 asks for: while a requirement has no check, no run is the whole catalogue.
+    whole_catalogue: [...REQUIRED_FOR_GO, ...CATALOGUE.map((check) => check.id)].every((required) =>
+      inPlan.has(required),
+    ),
+    checks: options.checks.map((check) => ({
+      id: check.id,
+      title: check.title,
+      failure_title: check.failureTitle,
+      gatherer: check.gatherer.id,
+      requirement: check.requirement,
+      limits: Object.values(applyOverrides(check.id, check.limits as Limit[], options.overrides)),
+    })),
+    machine: MACHINE,
+    tools: [...tools.values()].map(({ name, version, origin }) => ({ name, version, origin })),
+  }
+}
+
+function demandLimit(name: string): void {
+  const known = CATALOGUE.flatMap((check) => check.limits.map((limit) => `${check.id}.${limit.name}`))
+  if (!known.includes(name)) {
+    throw new UsageError(
+      `there is no limit '${name}'`,
+      known.length > 0 ? `the limits are ${known.join(', ')}` : 'no check has a limit',
+    )
+  }
+}
+
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,135 @@
+// Reads a repository with git itself: the witness that does not go through the target. Read-only, no hooks, no
+// configuration of the machine, nothing from the repository is executed.
+
+import { spawn } from 'node:child_process'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { HarnessError } from './errors.ts'
+
+/** Output beyond this is a fault of the caller: nothing here reads whole repositories. */
+const OUTPUT_BYTES_MAX = 512 * 1024 * 1024
+
+export class GitRepository {
+  readonly #git: string
+  readonly #path: string
+
+  constructor(git: string, storage: string, relativePath: string) {
+    const path = resolve(storage, relativePath)
+    const inside = relative(resolve(storage), path)
+    if (inside.startsWith('..') || isAbsolute(inside)) {
+      throw new HarnessError('a repository path leads out of the storage folder', 'check the app’s repo_path')
+    }
+    this.#git = git
+    this.#path = path
+  }
+
+  /** The bytes of each file, null where revision or path does not exist. One `git cat-file --batch` for all. */
+  async readFiles(files: readonly { revision: string; path: string }[]): Promise<(Buffer | null)[]> {
+    if (files.length === 0) return []
+    for (const { revision, path } of files) {
+      if (/[\n\0]/.test(revision) || /[\n\0]/.test(path)) {
+        throw new HarnessError(
+          'a path with a line break cannot be asked of git',
+          'this is a fault of the harness: report it',
+        )
+      }
+    }
+    const input = files.map(({ revision, path }) => `${revision}:${path}\n`).join('')
+    const { stdout } = await this.#run(['cat-file', '--batch'], input)
+    const result: (Buffer | null)[] = []
+    let offset = 0
+    for (const _ of files) {
+      const end = stdout.indexOf(0x0a, offset)
+      const header = stdout.subarray(offset, end).toString('utf8')
+      offset = end + 1
+      const match = /^[0-9a-f]{40,64} blob (\d+)$/.exec(header)
+      const size = match ? Number(match[1]) : 0
+      if (match) {
+        result.push(Buffer.from(stdout.subarray(offset, offset + size)))
+        offset += size + 1
+        continue
+      }
+      result.push(null)
+      // Another object's content follows its header; `missing` and `ambiguous` have none.
+      const other = /^[0-9a-f]{40,64} (?:tree|commit|tag) (\d+)$/.exec(header)
+      if (other) offset += Number(other[1]) + 1
+    }
+    return result
+  }
+
+  /** Commits on any branch whose subject begins with `prefix`, with what follows the word before the key. */
+  async commitsByMessage(prefix: string): Promise<{ commit: string; key: string }[]> {
+    const { stdout } = await this.#run(['log', '--branches', '--format=%H %s', '--fixed-strings', `--grep=${prefix}`])
+    const commits: { commit: string; key: string }[] = []
+    for (const line of stdout.toString('utf8').split('\n')) {
+      const subject = line.slice(line.indexOf(' ') + 1)
+      if (!subject.startsWith(prefix)) continue
+      commits.push({ commit: line.slice(0, line.indexOf(' ')), key: subject.slice(subject.lastIndexOf(' ') + 1) })
+    }
+    return commits.sort((a, b) => a.key.localeCompare(b.key) || a.commit.localeCompare(b.commit))
+  }
+
+  /** Object ids of branches, by short name. */
+  async branches(): Promise<Map<string, string>> {
+    const { stdout } = await this.#run(['for-each-ref', '--format=%(objectname) %(refname:lstrip=2)', 'refs/heads'])
+    const result = new Map<string, string>()
+    for (const line of stdout.toString('utf8').trimEnd().split('\n')) {
+      if (line !== '') result.set(line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' ')))
+    }
+    return result
+  }
+
+  async fsck(): Promise<{ exit_code: number; output: string }> {
+    const { code, stdout, stderr } = await this.#run(
+      ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'],
+      '',
+      [0, 1, 2, 4, 8],
+    )
+    return { exit_code: code, output: `${stdout}${stderr}`.slice(0, 2_000) }
+  }
+
+  async #run(
+    args: readonly string[],
+    input = '',
+    allowed: readonly number[] = [0],
+  ): Promise<{ code: number; stdout: Buffer; stderr: string }> {
+    const child = spawn(
+      this.#git,
+      ['--git-dir', this.#path, '-c', 'safe.directory=*', '-c', 'core.hooksPath=/dev/null', ...args],
+      {
+        env: {
+          PATH: process.env.PATH,
+          LC_ALL: 'C',
+          GIT_CONFIG_NOSYSTEM: '1',
+          GIT_CONFIG_GLOBAL: '/dev/null',
+          GIT_OPTIONAL_LOCKS: '0',
+        },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      },
+    )
+    const chunks: Buffer[] = []
+    let size = 0
+    let stderr = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > OUTPUT_BYTES_MAX) child.kill('SIGKILL')
+      else chunks.push(chunk)
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk).slice(0, 4_000)
+    })
+    // A git that ends early closes its input; its exit code tells why.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', resolve)
+    })
+    if (code === null || !allowed.includes(code)) {
+      throw new HarnessError(
+        `git ${args[0]} ended with ${code ?? 'a signal'} in ${join('…', this.#path.split('/').at(-1) ?? '')}: ${stderr.split('\n')[0]}`,
+        'look at the repository with git by hand',
+      )
+    }
+    return { code, stdout: Buffer.concat(chunks), stderr }
+  }
+}

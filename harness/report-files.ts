@@ -1,0 +1,56 @@
+// Renders a judged run into its folder: report.html and report.md beside the verdicts.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { renderMarkdown } from '../reports/markdown.ts'
+import { type CaughtDefect, renderReport } from '../reports/render.ts'
+import { Redactor } from './evidence/redact.ts'
+import { RunFolder } from './evidence/store.ts'
+import type { Judged } from './judge.ts'
+import { HARNESS_VERSION } from './version.ts'
+
+export async function writeReport(runsFolder: string, path: string, judged: Judged): Promise<string> {
+  const folder = new RunFolder(path, new Redactor())
+  const { plan, verdicts, details } = judged
+  const caught = newestProof(runsFolder, plan.catalogue_sha256)
+  folder.writeText(
+    'report.html',
+    renderReport({
+      plan,
+      verdicts,
+      details,
+      ...(caught ? { caught } : {}),
+      renderedAt: new Date().toISOString(),
+      harnessVersion: HARNESS_VERSION,
+    }),
+  )
+  folder.writeText('report.md', renderMarkdown({ plan, verdicts }))
+  return join(path, 'report.html')
+}
+
+/** `proof.json` of `./readiness prove`: which known defects were caught by this very catalogue. */
+export interface Proof {
+  schema: 'readiness-proof/1'
+  catalogue_sha256: string
+  finished_at: string
+  defects: (CaughtDefect & { because: string })[]
+}
+
+function newestProof(runsFolder: string, catalogue: string): CaughtDefect[] | null {
+  if (!existsSync(runsFolder)) return null
+  const candidates = readdirSync(runsFolder)
+    .filter((name) => existsSync(join(runsFolder, name, 'proof.json')))
+    .sort()
+    .reverse()
+  for (const name of candidates) {
+    try {
+      const proof = JSON.parse(readFileSync(join(runsFolder, name, 'proof.json'), 'utf8')) as Proof
+      if (proof.schema === 'readiness-proof/1' && proof.catalogue_sha256 === catalogue) {
+        return proof.defects.map(({ defect, check, caught }) => ({ defect, check, caught }))
+      }
+    } catch {
+      // A proof that cannot be read proves nothing.
+    }
+  }
+  return null
+}

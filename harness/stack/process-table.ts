@@ -1,0 +1,101 @@
+// What the operating system knows about processes: when each began (so that a reused id is not taken for the old process),
+// which carry a stack's marker in their environment, and how much memory they hold. Linux answers from /proc; elsewhere
+// `ps` answers, without the environments.
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Every process of a stack carries this variable, with the stack's id as its value; so do their children. */
+export const MARKER = 'READINESS_STACK'
+
+const onLinux = process.platform === 'linux'
+
+/** A process, told apart from a later one with the same id. */
+export interface ProcessIdentity {
+  pid: number
+  started: string
+}
+
+/** `undefined` when there is no such process, or only its zombie. */
+export function startOf(pid: number): string | undefined {
+  if (!onLinux) {
+    const started = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim()
+    return started === '' ? undefined : started
+  }
+  const stat = statOf(pid)
+  return stat === undefined || stat.state === 'Z' ? undefined : stat.started
+}
+
+export function isRunning(identity: ProcessIdentity): boolean {
+  return startOf(identity.pid) === identity.started
+}
+
+interface Stat {
+  state: string
+  group: number
+  started: string
+}
+
+function statOf(pid: number): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the program's name in brackets, and may itself hold brackets and spaces.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    // Of proc(5)'s list: 3 state, 5 process group, 22 start time in ticks since boot.
+    return { state: fields[0] ?? '', group: Number(fields[2]), started: fields[19] ?? '' }
+  } catch {
+    return undefined
+  }
+}
+
+export interface MarkedProcess extends ProcessIdentity {
+  group: number
+}
+
+/** All living processes with the stack's marker, whatever group they are in. Empty where there is no /proc. */
+export function markedProcesses(stackId: string): MarkedProcess[] {
+  if (!onLinux) return []
+  const wanted = `${MARKER}=${stackId}`
+  const found: MarkedProcess[] = []
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) continue
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(wanted)) continue
+    } catch {
+      // It ended, or it is somebody else's.
+      continue
+    }
+    const stat = statOf(pid)
+    if (stat !== undefined && stat.state !== 'Z') found.push({ pid, started: stat.started, group: stat.group })
+  }
+  return found
+}
+
+/** Resident memory. `undefined` when the process is gone. */
+export function residentBytes(pid: number): number | undefined {
+  if (!onLinux) {
+    const kib = Number(
+      spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() || Number.NaN,
+    )
+    return Number.isNaN(kib) ? undefined : kib * 1024
+  }
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
+    return kib === undefined ? undefined : Number(kib) * 1024
+  } catch {
+    return undefined
+  }
+}
+
+/** Sends a signal to a process or, with a negative id, to a group. `false` when there is none. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, name)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    // EPERM: it is there, and somebody else's.
+    return name === 0
+  }
+}

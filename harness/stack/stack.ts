@@ -1,0 +1,472 @@
+// The embedded stack: three mongod, Toxiproxy, a SOCKS5 relay, the git backend and Conman, as real processes on loopback. All
+// of it ends with the harness, however the harness ends (reaper.ts), unless it is handed over to be kept (keep.ts).
+
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Toxiproxy } from 'toxiproxy-node-client'
+import { HarnessError, UsageError } from '../errors.ts'
+import { cacheFolder } from '../toolchain/cache.ts'
+import { TOOL_NAMES, type ToolName } from '../toolchain/programs.ts'
+import { resolveTool, type Tool } from '../toolchain/resolve.ts'
+import { FOLDER_PREFIX } from './clean-up.ts'
+import { BUNDLED_CONMAN, bootstrapAdmin, type ConmanProgram, conmanProcesses } from './conman.ts'
+import { type FirstCommit, GitClient } from './git-client.ts'
+import { canBind, freePort, withFreshPorts } from './ports.ts'
+import { ManagedProcess } from './processes.ts'
+import { Reaper } from './reaper-client.ts'
+import { prepareReplicaSet, type ReplicaSet } from './replica-set.ts'
+import { type ProxyName, prepareToxiproxy } from './toxiproxy.ts'
+
+export interface StackOptions {
+  /** The bundled one when nothing is said. */
+  conman?: ConmanProgram
+  /** For Conman, on top of what the stack sets: raised rate limits, hook commands, a defect. */
+  env?: Readonly<Record<string, string>>
+  /** 2 s when nothing is said; 10 s, MongoDB's default, under the golive profile. */
+  electionTimeout_ms?: number
+  /** Conman's port; a free one when nothing is said. One that is taken is a UsageError. */
+  conmanPort?: number
+  /** The log files are copied there before the stack's folder is removed, also when the start fails. */
+  keepLogsIn?: string
+  onProgress?: (line: string) => void
+}
+
+export interface ProcessMemory {
+  name: string
+  pid: number
+  rss_bytes: number
+}
+
+/** The files that the stack has, all in one folder of its own. */
+interface Layout {
+  dir: string
+  logDir: string
+  gitStorage: string
+  outboxFile: string
+}
+
+/** What outsiders need to reach a stack, also after the harness that started it is gone. */
+export interface StackAddresses {
+  id: string
+  dir: string
+  logDir: string
+  baseUrl: string
+  /** Straight to the replica set. */
+  mongoUri: string
+  databaseName: string
+  /** `host:port` of the git backend, past Toxiproxy. */
+  gitAddress: string
+  gitStorage: string
+  outboxFile: string
+  toxiproxyUrl: string
+  proxyPorts: Readonly<Record<ProxyName, number>>
+  adminEmail: string
+  adminPassword: string
+  jwtSecret: string
+  secretsMasterKey: string
+}
+
+interface StackParts {
+  addresses: StackAddresses
+  conman: ConmanProgram
+  replicaSet: ReplicaSet
+  toxiproxy: Toxiproxy
+  processes: ManagedProcess[]
+  reaper: Reaper
+  tools: Readonly<Record<'toxiproxy-server' | 'mongod' | 'git', Tool>>
+  owned: AsyncDisposableStack
+  startedIn_ms: Readonly<Record<string, number>>
+}
+
+const RELAY = fileURLToPath(new URL('./socks-relay.ts', import.meta.url))
+const GIT_BACKEND = fileURLToPath(new URL('../../reference/git-backend/main.ts', import.meta.url))
+
+export const DATABASE_NAME = 'conman'
+const ADMIN_EMAIL = 'admin@readiness.test'
+const ADMIN_NAME = 'Readiness Admin'
+
+/** Node keeps what it compiled there: it halves the time in which the stack's own Node programs start. */
+const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(cacheFolder(process.env), 'node-compile-cache') }
+
+const LISTENING_WITHIN_MS = 20_000
+const BOOTSTRAP_WITHIN_MS = 40_000
+
+export class Stack implements AsyncDisposable {
+  readonly addresses: StackAddresses
+  readonly conman: ConmanProgram
+  readonly replicaSet: ReplicaSet
+  /** Drives the toxics. Its proxies: `mongo-api`, `mongo-worker`, `git`. */
+  readonly toxiproxy: Toxiproxy
+  /** By name: `mongod-1`…`mongod-3`, `socks-relay`, `toxiproxy`, `git-backend`, and `conman-api` and `conman-worker`, or `conman`. */
+  readonly processes: ReadonlyMap<string, ManagedProcess>
+  readonly tools: StackParts['tools']
+  /** How long each part of the start took. */
+  readonly startedIn_ms: Readonly<Record<string, number>>
+  readonly #reaper: Reaper
+  readonly #owned: AsyncDisposableStack
+  readonly #git: GitClient
+
+  constructor(parts: StackParts) {
+    this.addresses = parts.addresses
+    this.conman = parts.conman
+    this.replicaSet = parts.replicaSet
+    this.toxiproxy = parts.toxiproxy
+    this.processes = new Map(parts.processes.map((process) => [process.name, process]))
+    this.tools = parts.tools
+    this.startedIn_ms = parts.startedIn_ms
+    this.#reaper = parts.reaper
+    this.#owned = parts.owned
+    this.#git = this.#owned.use(new GitClient(parts.addresses.gitAddress))
+  }
+
+  get id(): string {
+    return this.addresses.id
+  }
+  get dir(): string {
+    return this.addresses.dir
+  }
+  get baseUrl(): string {
+    return this.addresses.baseUrl
+  }
+  get mongoUri(): string {
+    return this.addresses.mongoUri
+  }
+  get databaseName(): string {
+    return this.addresses.databaseName
+  }
+  get gitStorage(): string {
+    return this.addresses.gitStorage
+  }
+  get gitAddress(): string {
+    return this.addresses.gitAddress
+  }
+  get adminEmail(): string {
+    return this.addresses.adminEmail
+  }
+  get adminPassword(): string {
+    return this.addresses.adminPassword
+  }
+  get jwtSecret(): string {
+    return this.addresses.jwtSecret
+  }
+  get outboxFile(): string {
+    return this.addresses.outboxFile
+  }
+
+  process(name: string): ManagedProcess {
+    const found = this.processes.get(name)
+    if (found === undefined) {
+      throw new HarnessError(`the stack has no process ${name}`, `it has ${[...this.processes.keys()].join(', ')}`)
+    }
+    return found
+  }
+
+  /** The process that answers HTTP, and the one that works on jobs: the same one when Conman is one process. */
+  get api(): ManagedProcess {
+    return this.process(this.conman.roles === 'single' ? 'conman' : 'conman-api')
+  }
+  get worker(): ManagedProcess {
+    return this.process(this.conman.roles === 'single' ? 'conman' : 'conman-worker')
+  }
+
+  /** Makes a repository whose `main` holds these files, over the git backend's own RPCs. */
+  async createRepository(
+    relativePath: string,
+    files: Readonly<Record<string, string | Uint8Array>>,
+  ): Promise<FirstCommit> {
+    return await this.#git.createRepository(relativePath, files)
+  }
+
+  logFiles(): Record<string, string> {
+    return Object.fromEntries([...this.processes.values()].map((process) => [process.name, process.logFile]))
+  }
+
+  /** Of every process that runs. */
+  memory(): ProcessMemory[] {
+    return [...this.processes.values()].flatMap(({ name, pid, rss_bytes }) =>
+      pid === undefined || rss_bytes === undefined ? [] : [{ name, pid, rss_bytes }],
+    )
+  }
+
+  /** Gives everything to the reaper, which keeps it and its state file until it is told to end; see keep.ts. */
+  async handOver(file: string, state: Record<string, unknown>): Promise<void> {
+    await this.#reaper.keep(file, state)
+    for (const process of this.processes.values()) process.handOver()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned.disposeAsync()
+  }
+}
+
+/** Everything is ready and healthy when it returns; nothing is left when it throws. */
+export async function startStack(options: StackOptions = {}, signal?: AbortSignal): Promise<Stack> {
+  if (options.conmanPort !== undefined && !(await canBind(options.conmanPort))) {
+    throw new UsageError(
+      `port ${options.conmanPort} on 127.0.0.1 is taken`,
+      'give another with --port, or leave it out for a free one',
+    )
+  }
+  return await withFreshPorts(() => startOnce(options, signal))
+}
+
+async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<Stack> {
+  const began = performance.now()
+  const startedIn_ms: Record<string, number> = {}
+  const timed = async <T>(name: string, work: Promise<T>): Promise<T> => {
+    const from = performance.now()
+    const result = await work
+    startedIn_ms[name] = Math.round(performance.now() - from)
+    return result
+  }
+  const tell = options.onProgress ?? (() => {})
+  const tools = await timed('tools', resolveTools(tell, signal))
+
+  // Stops the other waits as soon as one part has failed.
+  const failed = new AbortController()
+  const until = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
+  await using owned = new AsyncDisposableStack()
+  const id = randomBytes(6).toString('hex')
+  const layout = layoutOf(resolve(process.env.READINESS_TMP || tmpdir(), `${FOLDER_PREFIX}${id}`))
+  try {
+    const reaper = owned.use(new Reaper(id))
+    reaper.registerFolder(layout.dir)
+    await makeFolders(layout)
+    owned.defer(() => keepLogs(layout.logDir, options.keepLogsIn))
+    const { logDir } = layout
+
+    const replicaSet = owned.use(
+      await prepareReplicaSet({
+        mongod: tools.mongod.path,
+        dataDir: layout.dir,
+        logDir,
+        reaper,
+        ...(options.electionTimeout_ms === undefined ? {} : { electionTimeout_ms: options.electionTimeout_ms }),
+      }),
+    )
+    const gitPort = await freePort()
+    const git = owned.use(gitBackend(gitPort, layout, tools.git.path, reaper))
+    const relayPort = await freePort()
+    const mongoPorts = replicaSet.members.map((member) => member.port)
+    const relay = owned.use(socksRelay(relayPort, mongoPorts, logDir, reaper))
+    const toxiproxy = await prepareToxiproxy({
+      program: tools['toxiproxy-server'].path,
+      dir: layout.dir,
+      logDir,
+      reaper,
+      upstreams: { 'mongo-api': relayPort, 'mongo-worker': relayPort, git: gitPort },
+    })
+    owned.use(toxiproxy.process)
+
+    const conman = options.conman ?? BUNDLED_CONMAN
+    const addresses: StackAddresses = {
+      id,
+      ...layout,
+      baseUrl: `http://127.0.0.1:${options.conmanPort ?? (await freePort())}`,
+      mongoUri: replicaSet.uri,
+      databaseName: DATABASE_NAME,
+      gitAddress: `127.0.0.1:${gitPort}`,
+      toxiproxyUrl: toxiproxy.url,
+      proxyPorts: toxiproxy.ports,
+      adminEmail: ADMIN_EMAIL,
+      // It is an argument of a command line: it must not begin with a dash.
+      adminPassword: `readiness-${randomBytes(18).toString('base64url')}`,
+      jwtSecret: randomBytes(32).toString('hex'),
+      secretsMasterKey: randomBytes(32).toString('hex'),
+    }
+    const conmanOptions = {
+      program: conman,
+      env: { ...COMPILE_CACHE, ...conmanEnvironment(addresses, conman), ...options.env },
+      baseUrl: addresses.baseUrl,
+      logDir,
+      reaper,
+    }
+    const admin = owned.use(bootstrapAdmin(conmanOptions, ADMIN_EMAIL, ADMIN_NAME, addresses.adminPassword))
+    const serving = conmanProcesses(conmanOptions).map((process) => owned.use(process))
+
+    tell('starting MongoDB, Toxiproxy and the git backend')
+    const database = Promise.all([
+      timed('replica-set', replicaSet.start(until)),
+      timed('socks-relay', relay.start(until)),
+      timed('toxiproxy', toxiproxy.process.start(until)),
+    ])
+    const bootstrapped = database.then(async () => {
+      tell('starting Conman')
+      admin.spawn()
+      await ofUsersProgram(options, timed('bootstrap-admin', admin.waitForSuccess(BOOTSTRAP_WITHIN_MS, until)))
+    })
+    await allOrNone(failed, [database, bootstrapped, timed('git-backend', git.start(until))])
+    const served = serving.map((process) => timed(process.name, process.start(until)))
+    await ofUsersProgram(options, allOrNone(failed, served))
+    startedIn_ms.total = Math.round(performance.now() - began)
+    const processes = [...replicaSet.members.map((member) => member.process), relay, toxiproxy.process, git, ...serving]
+    return new Stack({
+      addresses,
+      conman,
+      replicaSet,
+      toxiproxy: toxiproxy.client,
+      processes,
+      reaper,
+      tools,
+      owned: owned.move(),
+      startedIn_ms,
+    })
+  } catch (error) {
+    throw pointToKeptLogs(error, layout.logDir, options.keepLogsIn)
+  }
+}
+
+async function resolveTools(onProgress: (line: string) => void, signal?: AbortSignal): Promise<StackParts['tools']> {
+  const wanted = TOOL_NAMES.filter((name) => name !== 'k6')
+  const found = await Promise.all(
+    wanted.map((name: ToolName) =>
+      resolveTool(name, { install: true, onProgress, ...(signal === undefined ? {} : { signal }) }),
+    ),
+  )
+  return Object.fromEntries(found.map((tool) => [tool.name, tool])) as StackParts['tools']
+}
+
+function layoutOf(dir: string): Layout {
+  return { dir, logDir: join(dir, 'logs'), gitStorage: join(dir, 'git'), outboxFile: join(dir, 'outbox.jsonl') }
+}
+
+async function makeFolders(layout: Layout): Promise<void> {
+  try {
+    // Credentials go through these logs and files: nobody else's to read.
+    await mkdir(layout.dir, { mode: 0o700 })
+  } catch (error) {
+    throw new HarnessError(`${layout.dir} cannot be made`, 'set READINESS_TMP to a folder that you may write to', {
+      cause: error,
+    })
+  }
+  await Promise.all([mkdir(layout.logDir), mkdir(layout.gitStorage)])
+}
+
+function socksRelay(port: number, mongoPorts: number[], logDir: string, reaper: Reaper): ManagedProcess {
+  const args = ['--listen', `127.0.0.1:${port}`, '--allow', mongoPorts.join(',')]
+  return new ManagedProcess(
+    {
+      name: 'socks-relay',
+      command: process.execPath,
+      args: [RELAY, ...args],
+      env: COMPILE_CACHE,
+      logFile: join(logDir, 'socks-relay.log'),
+      // It holds nothing: connections are all that it could save.
+      stopWithin_ms: 0,
+      ready: {
+        what: `to listen on port ${port}`,
+        within_ms: LISTENING_WITHIN_MS,
+        probe: (it) => logsMessage(it, 'socks relay listening'),
+      },
+    },
+    reaper,
+  )
+}
+
+function gitBackend(port: number, layout: Layout, git: string, reaper: Reaper): ManagedProcess {
+  const args = ['serve', '--storage', layout.gitStorage, '--listen', `127.0.0.1:${port}`, '--git', git]
+  return new ManagedProcess(
+    {
+      name: 'git-backend',
+      command: process.execPath,
+      args: [GIT_BACKEND, ...args],
+      // What somebody's own git configuration says (signing, hooks, templates) is no part of what is measured.
+      env: { ...COMPILE_CACHE, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' },
+      logFile: join(layout.logDir, 'git-backend.log'),
+      ready: {
+        what: `to listen on port ${port}`,
+        within_ms: LISTENING_WITHIN_MS,
+        probe: async (it) => logsMessage(it, 'git backend listening') && (await accepts(port)),
+      },
+    },
+    reaper,
+  )
+}
+
+function logsMessage(process: ManagedProcess, message: string): boolean {
+  return process
+    .log()
+    .split('\n')
+    .some((line) => {
+      try {
+        return (JSON.parse(line) as { message?: unknown }).message === message
+      } catch {
+        return false
+      }
+    })
+}
+
+async function accepts(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+function conmanEnvironment(addresses: StackAddresses, conman: ConmanProgram): Record<string, string> {
+  const { hostname, port } = new URL(addresses.baseUrl)
+  const { proxyPorts } = addresses
+  const through = (proxyPort: number) =>
+    conman.mongoPath === 'direct'
+      ? addresses.mongoUri
+      : `${addresses.mongoUri}&proxyHost=127.0.0.1&proxyPort=${proxyPort}`
+  return {
+    CONMAN_HOST: hostname,
+    CONMAN_PORT: port,
+    CONMAN_MONGO_URI: through(proxyPorts['mongo-api']),
+    CONMAN_WORKER_MONGO_URI: through(proxyPorts['mongo-worker']),
+    CONMAN_MONGO_DB: addresses.databaseName,
+    CONMAN_GITALY_ADDRESS: `http://127.0.0.1:${proxyPorts.git}`,
+    CONMAN_JWT_SECRET: addresses.jwtSecret,
+    CONMAN_SECRETS_MASTER_KEY: addresses.secretsMasterKey,
+    CONMAN_TEMP_URL_DOMAIN: 'config.readiness.test',
+    CONMAN_OUTBOX_FILE: addresses.outboxFile,
+  }
+}
+
+/** Waits for all; when one fails, the others are told to stop waiting, and only then its error goes on. */
+async function allOrNone(failed: AbortController, tasks: Promise<unknown>[]): Promise<void> {
+  try {
+    await Promise.all(tasks)
+  } catch (error) {
+    failed.abort(error)
+    await Promise.allSettled(tasks)
+    throw error
+  }
+}
+
+async function keepLogs(logDir: string, target: string | undefined): Promise<void> {
+  if (target === undefined) return
+  await mkdir(target, { recursive: true })
+  for (const name of await readdir(logDir)) await copyFile(join(logDir, name), join(target, name))
+}
+
+/** A Conman that the user named and that does not come up is the user's to mend. */
+async function ofUsersProgram(options: StackOptions, work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (options.conman === undefined || !(error instanceof HarnessError)) throw error
+    throw new UsageError(
+      error.message,
+      "the program must understand Conman's command line (serve, bootstrap-admin) and its CONMAN_ variables; its last lines above say what it lacks",
+      { cause: error },
+    )
+  }
+}
+
+/** The stack's own folder is gone by the time anybody reads this. */
+function pointToKeptLogs(error: unknown, logDir: string, keptIn: string | undefined): unknown {
+  if (!(error instanceof HarnessError)) return error
+  const remedy = error.remedy.includes(logDir)
+    ? keptIn === undefined
+      ? 'its last lines above say why'
+      : error.remedy.replaceAll(logDir, keptIn)
+    : error.remedy
+  return remedy === error.remedy ? error : new HarnessError(error.message, remedy, { cause: error })
+}

@@ -1,0 +1,43 @@
+// A running Conman, whatever kind it is. Checks ask for capabilities, never for the kind.
+
+import type { Capability } from '../check.ts'
+import type { Redactor } from '../evidence/redact.ts'
+import type { Fingerprint } from '../result.ts'
+import type { App, Conman } from './conman.ts'
+
+export interface Target extends AsyncDisposable {
+  readonly kind: Fingerprint['kind']
+  /** For people: the URL, or what was started. */
+  readonly address: string
+  readonly baseUrl: string
+  readonly capabilities: ReadonlySet<Capability>
+  readonly conman: Conman
+  readonly admin: { email: string; password: string }
+  /** The folder with the git repositories, where it can be read. */
+  readonly gitStorage: string | undefined
+  /** What the harness set that a verdict could depend on; shown in the report. */
+  readonly settings: Record<string, string>
+  fingerprint(): Promise<Fingerprint>
+  /** Makes sure that a repository with a first commit on `main` stands where the app will look for it. Returns its path. */
+  repositoryFor(appName: string): Promise<string>
+  /** Direct writes for fixtures; absent where the database is not ours to write. */
+  readonly fixtures: DirectFixtures | undefined
+  /** Commits of audited file writes of an app, from the database or the audit route; null where neither can be read. */
+  fileWriteAudit(appId: string, adminToken: string): Promise<{ source: 'mongo' | 'http'; commits: string[] } | null>
+  /** Copies the logs that the target's processes wrote. */
+  copyLogs(copy: (from: string, name: string) => void): void
+  secretsInto(redactor: Redactor): void
+  /** Resident memory of the processes that were started. Absent where nothing was. */
+  memory?(): { name: string; rss_bytes: number }[]
+  /** Leaves what was started running after the harness ends, and says in a line how to end it. Absent where nothing was started. */
+  keep?(): Promise<string>
+}
+
+/** The fast path of the seed, on stacks of our own: rows as the contract stores them (data-and-runtime §1.3, §1.7). */
+export interface DirectFixtures {
+  /** Inserts members that do not exist yet and returns a session for each, in order. */
+  members(
+    app: App,
+    people: readonly { email: string; name: string; role: string }[],
+  ): Promise<{ userId: string; email: string; token: string }[]>
+}

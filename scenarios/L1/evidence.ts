@@ -1,0 +1,82 @@
+// What a run of the editing load leaves behind: facts, no judgement. `L1`, its sample and its open-model twin share it.
+
+import { type Static, Type } from 'typebox'
+import { GeneratorSchema } from '../../harness/k6.ts'
+
+const Nullable = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const EditEvidenceSchema = Type.Object(
+  {
+    schema: Type.Literal('readiness-edits/1'),
+    scenario: Type.Union([Type.Literal('L1'), Type.Literal('L1.sample'), Type.Literal('L1.open')]),
+    /** Stands in every edit's key, path and commit message. */
+    run_key: Type.String(),
+    users: Type.Integer(),
+    /** Edits that the plan asks for; null where their number follows from the time (sample, open model). */
+    edits_planned: Type.Union([Type.Integer(), Type.Null()]),
+    generator: GeneratorSchema,
+    iterations_finished: Type.Integer(),
+    exceptions: Type.Integer(),
+    /** Every edit that was attempted, in the order of its start. */
+    edits: Type.Array(
+      Type.Object(
+        {
+          key: Type.String(),
+          user: Type.Integer(),
+          path: Type.String(),
+          /** Of the content that was sent. */
+          sha256: Type.String(),
+          /** Milliseconds since the first edit's start; null for an attempt that never ended. */
+          started_ms: Type.Union([Type.Number(), Type.Null()]),
+          duration_ms: Type.Union([Type.Number(), Type.Null()]),
+          /** 0: no answer. Null: the attempt never ended. */
+          status: Type.Union([Type.Integer(), Type.Null()]),
+          /** The commit that a 2xx named; null: not acknowledged. */
+          commit: Nullable(Type.String()),
+          error: Type.String(),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The files as the API gave them afterwards, one entry a user and path. */
+    read_by_api: Type.Array(
+      Type.Object(
+        { user: Type.Integer(), path: Type.String(), status: Type.Integer(), sha256: Nullable(Type.String()) },
+        { additionalProperties: false },
+      ),
+    ),
+    /** The same files as `git` read them from the repository, and how often each edit's key was committed. Null: no access. */
+    read_by_git: Type.Union([
+      Type.Null(),
+      Type.Object(
+        {
+          files: Type.Array(
+            Type.Object(
+              { user: Type.Integer(), path: Type.String(), sha256: Nullable(Type.String()) },
+              { additionalProperties: false },
+            ),
+          ),
+          commits: Type.Array(
+            Type.Object({ commit: Type.String(), key: Type.String() }, { additionalProperties: false }),
+          ),
+          fsck: Type.Object({ exit_code: Type.Integer(), output: Type.String() }, { additionalProperties: false }),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
+    /** Audit rows of file writes by commit. Null: neither the database nor an audit route could be read. */
+    audit: Type.Union([
+      Type.Null(),
+      Type.Object(
+        {
+          source: Type.Union([Type.Literal('mongo'), Type.Literal('http')]),
+          waited_ms: Type.Integer(),
+          commits: Type.Array(Type.String()),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
+  },
+  { additionalProperties: false },
+)
+export type EditEvidence = Static<typeof EditEvidenceSchema>

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+/** Real processes share two cores: files one after another, each test with room for a slow machine. */
+const common = { testTimeout: 180_000, hookTimeout: 180_000 }
+
+export default defineConfig({
+  test: {
+    fileParallelism: false,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'reference',
+          include: ['reference/**/*.test.ts'],
+          // A real replica set and a real git backend for the server's own tests.
+          globalSetup: ['test/stack-for-reference.ts'],
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'harness',
+          include: ['{harness,scenarios,seed,reports,test}/**/*.test.ts'],
+        },
+      },
+    ],
+  },
+})
