@@ -1,7 +1,7 @@
 // A target with everything that a gatherer may use beside it, opened for a while and taken down whole.
 
 import { mkdirSync, rmSync } from 'node:fs'
-import { cpus, platform, release, tmpdir, totalmem } from 'node:os'
+import { cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { ProfileName } from './check.ts'
 import { HarnessError } from './errors.ts'
@@ -10,6 +10,7 @@ import type { Progress } from './progress.ts'
 import { applyOverrides, type LimitOverrides, type Run } from './run.ts'
 import { MARKER } from './stack/process-table.ts'
 import { Reaper } from './stack/reaper-client.ts'
+import { stackParent } from './stack/storage.ts'
 import type { OpenTarget, TargetOptions } from './target/open.ts'
 import type { Target } from './target/target.ts'
 import type { ToolName } from './toolchain/programs.ts'
@@ -50,7 +51,7 @@ export async function openSession(id: string, options: SessionOptions): Promise<
   await using undo = new AsyncDisposableStack()
   const marker = `run-${id}`
   const reaper = undo.use(new Reaper(marker))
-  const temporary = join(process.env.READINESS_TMP || tmpdir(), `conman-readiness-${marker}`)
+  const temporary = join(stackParent().path, `conman-readiness-${marker}`)
   reaper.registerFolder(temporary)
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
   undo.defer(() => rmSync(temporary, { recursive: true, force: true }))

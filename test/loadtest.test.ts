@@ -4,13 +4,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Verdicts } from '../harness/result.ts'
+import { stackParent } from '../harness/stack/storage.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -21,7 +21,7 @@ let environment: Record<string, string>
 let strangers: Set<string>
 beforeAll(() => {
   strangers = new Set(readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-  sandbox = mkdtempSync(join(tmpdir(), 'conman-readiness-test-'))
+  sandbox = mkdtempSync(join(stackParent().path, 'conman-readiness-test-'))
   environment = {
     READINESS_TMP: sandbox,
     XDG_STATE_HOME: join(sandbox, 'state'),

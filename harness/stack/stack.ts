@@ -4,8 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Toxiproxy } from 'toxiproxy-node-client'
 import { HarnessError, UsageError } from '../errors.ts'
@@ -19,6 +18,7 @@ import { canBind, freePort, withFreshPorts } from './ports.ts'
 import { ManagedProcess } from './processes.ts'
 import { Reaper } from './reaper-client.ts'
 import { prepareReplicaSet, type ReplicaSet } from './replica-set.ts'
+import { stackParent } from './storage.ts'
 import { type ProxyName, prepareToxiproxy } from './toxiproxy.ts'
 
 export interface StackOptions {
@@ -231,7 +231,7 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
   const until = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])])
   await using owned = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
-  const layout = layoutOf(resolve(process.env.READINESS_TMP || tmpdir(), `${FOLDER_PREFIX}${id}`))
+  const layout = layoutOf(join(stackParent().path, `${FOLDER_PREFIX}${id}`))
   try {
     const reaper = owned.use(new Reaper(id))
     reaper.registerFolder(layout.dir)

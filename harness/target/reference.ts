@@ -5,6 +5,7 @@ import { MongoClient, ObjectId } from 'mongodb'
 import type { Capability } from '../check.ts'
 import { keepStack } from '../stack/keep.ts'
 import { type Stack, startStack } from '../stack/stack.ts'
+import { stackParent } from '../stack/storage.ts'
 import { auditFromMongo } from './audit.ts'
 import { Conman } from './conman.ts'
 import { HttpClient } from './http.ts'
@@ -64,6 +65,7 @@ export async function openReference(options: ReferenceOptions, opening: Opening)
   const settings = {
     ...env,
     'replica set election time-out': `${profile.election_timeout_ms} ms`,
+    'data of the stack on': stackParent().kind === 'memory' ? 'memory (tmpfs)' : 'disk',
   }
   const capabilities = new Set(CAPABILITIES)
   const owned = undo.move()

@@ -8,6 +8,11 @@ export interface BatcherOptions {
   maxSize: number
   /** After this long a batch that is still under way no longer holds up the next: the server it went to may be gone. */
   patienceMs: number
+  /**
+   * On a busy server, where the last batch held more than one item, the next waits this long to fill up. For writes: three
+   * members copy each one, and every command that is saved is saved six times.
+   */
+  lingerMs?: number
 }
 
 export type Batched<I, O> = (item: I) => Promise<O>
@@ -31,8 +36,17 @@ export function createBatcher<I, O>(send: (items: I[]) => Promise<O[]>, options:
     holding = ticket
     const release = () => {
       if (holding !== ticket) return
-      holding = undefined
-      next()
+      const linger = batch.length > 1 ? (options.lingerMs ?? 0) : 0
+      if (linger === 0) {
+        holding = undefined
+        next()
+        return
+      }
+      holding = Symbol('lingering')
+      setTimeout(() => {
+        holding = undefined
+        next()
+      }, linger)
     }
     const timer = setTimeout(release, options.patienceMs)
     dispatch(batch).finally(() => {

@@ -149,7 +149,7 @@ export function readMongoConfig(env: Environment): MongoConfig {
 export function readArgon2Parameters(env: Environment): Argon2Parameters {
   return {
     memoryKib: integer(env, 'CONMAN_ARGON2_M', 65_536, { min: 8, max: 4_194_304 }),
-    passes: integer(env, 'CONMAN_ARGON2_T', 8, { min: 1, max: 1000 }),
+    passes: integer(env, 'CONMAN_ARGON2_T', 7, { min: 1, max: 1000 }),
     parallelism: integer(env, 'CONMAN_ARGON2_P', 1, { min: 1, max: 64 }),
   }
 }

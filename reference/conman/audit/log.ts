@@ -30,7 +30,7 @@ export interface AuditLog {
 /** An answer must not wait for its audit row as long as an outage of the database lasts. */
 const RECORD_LIMIT_MS = 2_000
 
-const BATCHES = { maxSize: 100, patienceMs: 250 }
+const BATCHES = { maxSize: 100, patienceMs: 250, lingerMs: 15 }
 
 export function createAuditLog(services: Services): AuditLog {
   const insert = createBatcher(async (rows: AuditDocument[]) => {

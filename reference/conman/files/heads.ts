@@ -10,7 +10,7 @@ export interface HeadMove {
   to: string
 }
 
-const BATCHES = { maxSize: 100, patienceMs: 500 }
+const BATCHES = { maxSize: 100, patienceMs: 500, lingerMs: 5 }
 
 /** Moves a head if it is still where the edit found it; false when it is not. */
 export function createHeadRecorder(services: Services): (move: HeadMove) => Promise<boolean> {

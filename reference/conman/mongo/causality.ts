@@ -4,7 +4,7 @@
  * Lists and details may be served by a member that lags behind. Each one runs in a causally consistent session that begins
  * where the same user's last write through this process ended, so nobody misses what they have just been told is stored.
  */
-import type { ClientSession, MongoClient, Timestamp } from 'mongodb'
+import type { ClientSession, ClusterTime, MongoClient, Timestamp } from 'mongodb'
 
 export interface Causality {
   /** Runs a write and remembers, for whoever it is done for, the moment at which it became visible. */
@@ -13,16 +13,22 @@ export interface Causality {
   read<T>(user: string, work: (session: ClientSession) => Promise<T>): Promise<T>
 }
 
+/** When a write became visible, and the cluster's signed clock of that moment. */
+interface Moment {
+  operationTime: Timestamp
+  clusterTime: ClusterTime | undefined
+}
+
 /** Enough for every user that a process serves at a time; the one who wrote longest ago is forgotten first. */
 const REMEMBERED_USERS = 10_000
 
 export function createCausality(client: MongoClient): Causality {
-  const lastWrites = new Map<string, Timestamp>()
+  const lastWrites = new Map<string, Moment>()
 
-  function remember(user: string, at: Timestamp | undefined): void {
-    if (at === undefined) return
+  function remember(user: string, { operationTime, clusterTime }: ClientSession): void {
+    if (operationTime === undefined) return
     lastWrites.delete(user)
-    lastWrites.set(user, at)
+    lastWrites.set(user, { operationTime, clusterTime })
     if (lastWrites.size > REMEMBERED_USERS) forgetOldest(lastWrites)
   }
 
@@ -32,14 +38,18 @@ export function createCausality(client: MongoClient): Causality {
       try {
         return await work(session)
       } finally {
-        for (const user of [users].flat()) remember(user, session.operationTime)
+        for (const user of [users].flat()) remember(user, session)
         await session.endSession()
       }
     },
     async read(user, work) {
       const session = client.startSession({ causalConsistency: true })
       const lastWrite = lastWrites.get(user)
-      if (lastWrite !== undefined) session.advanceOperationTime(lastWrite)
+      if (lastWrite !== undefined) {
+        // A member refuses to wait for a moment that its own clock has not heard of: the signed clock goes along.
+        if (lastWrite.clusterTime !== undefined) session.advanceClusterTime(lastWrite.clusterTime)
+        session.advanceOperationTime(lastWrite.operationTime)
+      }
       try {
         return await work(session)
       } finally {
@@ -49,7 +59,7 @@ export function createCausality(client: MongoClient): Causality {
   }
 }
 
-function forgetOldest(lastWrites: Map<string, Timestamp>): void {
+function forgetOldest(lastWrites: Map<string, Moment>): void {
   const oldest = lastWrites.keys().next()
   if (!oldest.done) lastWrites.delete(oldest.value)
 }
