@@ -11,26 +11,25 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-/** The user can mend it: a wrong option, an unreachable target, a missing tool. One line, and what to do. Exit code 3. */
-export class UsageError extends Error {
-  readonly exitCode = EXIT.usage
+/** An error that a person reads: what is wrong, and what to do about it. */
+abstract class Explained extends Error {
+  abstract readonly exitCode: number
   readonly remedy: string
   constructor(message: string, remedy: string, options?: ErrorOptions) {
     super(message, options)
-    this.name = 'UsageError'
+    this.name = new.target.name
     this.remedy = remedy
   }
 }
 
+/** The user can mend it: a wrong option, an unreachable target, a missing tool. One line, and what to do. Exit code 3. */
+export class UsageError extends Explained {
+  readonly exitCode = EXIT.usage
+}
+
 /** The harness could not do its work: a stack that does not come up, a full disk. Says nothing about the target. Exit code 4. */
-export class HarnessError extends Error {
+export class HarnessError extends Explained {
   readonly exitCode = EXIT.harness
-  readonly remedy: string
-  constructor(message: string, remedy: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'HarnessError'
-    this.remedy = remedy
-  }
 }
 
 /** The run's folder could not be written: the run ends, for evidence that cannot be kept is none. Exit code 4. */

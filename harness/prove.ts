@@ -15,6 +15,7 @@ import { type Executed, execute } from './execute.ts'
 import type { Progress } from './progress.ts'
 import type { Proof } from './report-files.ts'
 import { openTarget, targetOptions } from './target/open.ts'
+import { commitOfHarness } from './version.ts'
 
 export interface Defect {
   id: string
@@ -109,13 +110,14 @@ export async function prove(options: ProveOptions): Promise<{ rows: ProofRow[]; 
   const proof: Proof = {
     schema: 'readiness-proof/1',
     catalogue_sha256: catalogueHash(),
+    harness_commit: commitOfHarness(),
+    clean_is_green: rows[0]!.caught,
     finished_at: new Date().toISOString(),
     defects: rows.flatMap(({ defect, check, caught, because }) =>
       defect === null ? [] : [{ defect, check, caught, because }],
     ),
   }
-  // A clean server that is not all green makes every 'caught' worthless: such a proof is not kept.
-  if (rows[0]!.caught) folder.writeJson('proof.json', proof)
+  folder.writeJson('proof.json', proof)
   return { rows, folder: folder.path }
 }
 

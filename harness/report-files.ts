@@ -7,12 +7,13 @@ import { type CaughtDefect, renderReport } from '../reports/render.ts'
 import { Redactor } from './evidence/redact.ts'
 import { RunFolder } from './evidence/store.ts'
 import type { Judged } from './judge.ts'
+import type { Plan } from './result.ts'
 import { HARNESS_VERSION } from './version.ts'
 
 export async function writeReport(runsFolder: string, path: string, judged: Judged): Promise<string> {
   const folder = new RunFolder(path, new Redactor())
   const { plan, verdicts, details } = judged
-  const caught = newestProof(runsFolder, plan.catalogue_sha256)
+  const caught = newestProof(runsFolder, plan)
   folder.writeText(
     'report.html',
     renderReport({
@@ -28,15 +29,19 @@ export async function writeReport(runsFolder: string, path: string, judged: Judg
   return join(path, 'report.html')
 }
 
-/** `proof.json` of `./readiness prove`: which known defects were caught by this very catalogue. */
+/** `proof.json` of `./readiness prove`: which known defects were caught, by which catalogue of which commit. */
 export interface Proof {
   schema: 'readiness-proof/1'
   catalogue_sha256: string
+  harness_commit: string | null
+  /** A clean server that is not all green makes every 'caught' worthless. */
+  clean_is_green: boolean
   finished_at: string
   defects: (CaughtDefect & { because: string })[]
 }
 
-function newestProof(runsFolder: string, catalogue: string): CaughtDefect[] | null {
+/** Only a proof of the very checks that judged the run says anything about it. */
+function newestProof(runsFolder: string, plan: Plan): CaughtDefect[] | null {
   if (!existsSync(runsFolder)) return null
   const candidates = readdirSync(runsFolder)
     .filter((name) => existsSync(join(runsFolder, name, 'proof.json')))
@@ -45,7 +50,7 @@ function newestProof(runsFolder: string, catalogue: string): CaughtDefect[] | nu
   for (const name of candidates) {
     try {
       const proof = JSON.parse(readFileSync(join(runsFolder, name, 'proof.json'), 'utf8')) as Proof
-      if (proof.schema === 'readiness-proof/1' && proof.catalogue_sha256 === catalogue) {
+      if (isProofOf(proof, plan)) {
         return proof.defects.map(({ defect, check, caught }) => ({ defect, check, caught }))
       }
     } catch {
@@ -53,4 +58,13 @@ function newestProof(runsFolder: string, catalogue: string): CaughtDefect[] | nu
     }
   }
   return null
+}
+
+function isProofOf(proof: Proof, plan: Plan): boolean {
+  return (
+    proof.schema === 'readiness-proof/1' &&
+    proof.clean_is_green &&
+    proof.catalogue_sha256 === plan.catalogue_sha256 &&
+    proof.harness_commit === plan.harness.commit
+  )
 }

@@ -221,6 +221,21 @@ describe('what cannot be a target', () => {
     expectRefusal(await aim(sick), /not healthy: gitaly unhealthy/, /mend it first/)
   })
 
+  test('what it says is shown harmless: escape sequences do not reach the terminal', async () => {
+    const hostile = await serve((request, response) => {
+      response.setHeader('content-type', 'application/json')
+      if (request.url === '/api/health') response.end(JSON.stringify(healthy))
+      else
+        response
+          .writeHead(418)
+          .end(JSON.stringify({ error: { code: 'teapot', message: '\u001b[2J\u001b]0;owned\u0007\u202Egnp' } }))
+    })
+    const ended = await aim(hostile)
+    expectRefusal(ended, /logging in did not work: .*⟦U\+001B⟧/, /log/)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is what is tested
+    expect(ended.stderr).not.toMatch(/[\u001b\u0007\u202e]/)
+  })
+
   test('wrong credentials', async () => {
     const server = await serve((request, response) => {
       response.setHeader('content-type', 'application/json')

@@ -3,20 +3,16 @@
 import { writeFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { benchMarkdown, bench as measure } from '../bench.ts'
-import { interruption, printJson, progressFor } from './terminal.ts'
+import { interruption, jsonOption, printJson, progressFor, runsDirOption } from './terminal.ts'
 
 export const bench: CommandModule<object, { 'runs-dir': string; json: boolean; markdown: string | undefined }> = {
   command: 'bench',
   describe: 'measure the harness and the bundled Conman on this machine; stores the figures',
   builder: (y) =>
     y
-      .option('runs-dir', {
-        type: 'string',
-        default: process.env.READINESS_RUNS_DIR ?? 'runs',
-        describe: 'where the figures are stored',
-      })
+      .option('runs-dir', runsDirOption)
       .option('markdown', { type: 'string', describe: 'also write the table into this file, e.g. docs/benchmarks.md' })
-      .option('json', { type: 'boolean', default: false, describe: 'as JSON on standard output, nothing else' }),
+      .option('json', jsonOption),
   handler: async (args) => {
     const { bench: result, file } = await measure({
       runsFolder: args['runs-dir'],

@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs'
 import { EXIT } from '../errors.ts'
 import { doctor } from '../toolchain/doctor.ts'
-import { interruption, paint, printJson, progressFor } from './terminal.ts'
+import { interruption, jsonOption, paint, printJson, progressFor } from './terminal.ts'
 
 export const doctorVerb: CommandModule<object, { json: boolean; install: boolean }> = {
   command: 'doctor',
@@ -11,7 +11,7 @@ export const doctorVerb: CommandModule<object, { json: boolean; install: boolean
   builder: (y) =>
     y
       .option('install', { type: 'boolean', default: false, describe: 'build or fetch what is missing' })
-      .option('json', { type: 'boolean', default: false, describe: 'as JSON' }),
+      .option('json', jsonOption),
   handler: async (args) => {
     const progress = progressFor(args.json)
     const reports = await doctor({ install: args.install, onProgress: progress.say, signal: interruption.signal })

@@ -11,7 +11,7 @@ import { type Judged, judgeRun, type RunState, sealComplaint } from '../judge.ts
 import { writeReport } from '../report-files.ts'
 import type { Verdicts } from '../result.ts'
 import { isAlive } from '../target/lock.ts'
-import { printJson, wantsColour } from './terminal.ts'
+import { jsonOption, printJson, runPositional, runsDirOption, wantsColour } from './terminal.ts'
 
 interface JudgeArguments {
   run: string
@@ -22,19 +22,7 @@ interface JudgeArguments {
 export const judgeVerb: CommandModule<object, JudgeArguments> = {
   command: 'judge [run]',
   describe: 'recompute a run’s verdicts from its evidence: offline, with this version’s checks',
-  builder: (y) =>
-    y
-      .positional('run', { type: 'string', default: 'latest', describe: 'a run’s id or folder, or latest' })
-      .option('runs-dir', {
-        type: 'string',
-        default: process.env.READINESS_RUNS_DIR ?? 'runs',
-        describe: 'where runs are kept',
-      })
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'print verdicts.json on standard output, nothing else',
-      }),
+  builder: (y) => y.positional('run', runPositional).option('runs-dir', runsDirOption).option('json', jsonOption),
   handler: async (args) => {
     const path = findRun(args['runs-dir'], args.run)
     const before = new RunFolder(path, new Redactor()).has('verdicts.json')

@@ -3,12 +3,12 @@
 import type { CommandModule } from 'yargs'
 import { CATALOGUE } from '../catalogue.ts'
 import { REQUIRED_FOR_GO } from '../requirements.ts'
-import { paint, printJson } from './terminal.ts'
+import { jsonOption, paint, printJson } from './terminal.ts'
 
 export const list: CommandModule<object, { json: boolean }> = {
   command: 'list',
   describe: 'the catalogue of checks',
-  builder: (y) => y.option('json', { type: 'boolean', default: false, describe: 'as JSON' }),
+  builder: (y) => y.option('json', jsonOption),
   handler: (args) => {
     const checks = CATALOGUE.map(({ id, title, requirement, profiles, limits }) => ({
       id,

@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net'
 import yargs from 'yargs'
+import { visible } from '../../reports/visible.ts'
 import { EXIT, HarnessError, Interrupted, UsageError } from '../errors.ts'
 import { reasonOf } from '../evidence/store.ts'
 import { HARNESS_VERSION } from '../version.ts'
@@ -70,7 +71,7 @@ function explain(cause: unknown): number {
     return EXIT.interrupted
   }
   if (error instanceof UsageError || error instanceof HarnessError) {
-    process.stderr.write(`${red('readiness:')} ${error.message}\n  → ${error.remedy}\n`)
+    process.stderr.write(`${red('readiness:')} ${visible(error.message)}\n  → ${visible(error.remedy)}\n`)
     return error.exitCode
   }
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
@@ -79,7 +80,7 @@ function explain(cause: unknown): number {
   }
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.stderr.write(
-    `${red('readiness:')} the harness failed: ${detail}\n  → this is a fault of the harness: please report it\n`,
+    `${red('readiness:')} the harness failed: ${visible(detail)}\n  → this is a fault of the harness: please report it\n`,
   )
   return EXIT.harness
 }

@@ -5,7 +5,7 @@ import { CATALOGUE, selectChecks } from '../catalogue.ts'
 import type { ProfileName } from '../check.ts'
 import { EXIT } from '../errors.ts'
 import { knownDefects, prove as proveDefects } from '../prove.ts'
-import { interruption, paint, printJson, progressFor } from './terminal.ts'
+import { interruption, jsonOption, paint, printJson, progressFor, runsDirOption } from './terminal.ts'
 
 interface ProveArguments {
   checks: string[] | undefined
@@ -33,13 +33,9 @@ export const prove: CommandModule<object, ProveArguments> = {
         default: [] as string[],
         describe: 'only this defect (may be repeated)',
       })
-      .option('runs-dir', {
-        type: 'string',
-        default: process.env.READINESS_RUNS_DIR ?? 'runs',
-        describe: 'where runs are kept',
-      })
+      .option('runs-dir', runsDirOption)
       .option('list', { type: 'boolean', default: false, describe: 'only list the known defects' })
-      .option('json', { type: 'boolean', default: false, describe: 'as JSON on standard output, nothing else' }),
+      .option('json', jsonOption),
   handler: async (args) => {
     if (args.list) {
       const defects = await knownDefects()

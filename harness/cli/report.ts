@@ -5,7 +5,7 @@ import type { CommandModule } from 'yargs'
 import { findRun } from '../evidence/store.ts'
 import { writeReport } from '../report-files.ts'
 import { judgeSealed } from './judge.ts'
-import { printJson } from './terminal.ts'
+import { jsonOption, printJson, runPositional, runsDirOption } from './terminal.ts'
 
 interface ReportArguments {
   run: string
@@ -16,15 +16,7 @@ interface ReportArguments {
 export const reportVerb: CommandModule<object, ReportArguments> = {
   command: 'report [run]',
   describe: 'render a run’s HTML report',
-  builder: (y) =>
-    y
-      .positional('run', { type: 'string', default: 'latest', describe: 'a run’s id or folder, or latest' })
-      .option('runs-dir', {
-        type: 'string',
-        default: process.env.READINESS_RUNS_DIR ?? 'runs',
-        describe: 'where runs are kept',
-      })
-      .option('json', { type: 'boolean', default: false, describe: 'print the report’s path as JSON' }),
+  builder: (y) => y.positional('run', runPositional).option('runs-dir', runsDirOption).option('json', jsonOption),
   handler: async (args) => {
     const path = findRun(args['runs-dir'], args.run)
     const judged = judgeSealed(path)

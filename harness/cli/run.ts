@@ -8,7 +8,15 @@ import { UsageError } from '../errors.ts'
 import { execute } from '../execute.ts'
 import { PROFILES } from '../profiles.ts'
 import { openTarget, targetOptions } from '../target/open.ts'
-import { commandLine, interruption, printJson, progressFor, wantsColour } from './terminal.ts'
+import {
+  commandLine,
+  interruption,
+  jsonOption,
+  printJson,
+  progressFor,
+  runsDirOption,
+  wantsColour,
+} from './terminal.ts'
 
 export interface RunArguments {
   checks: string[]
@@ -40,11 +48,7 @@ export const run: CommandModule<object, RunArguments> = {
           .map(({ name, description }) => `${name}: ${description}`)
           .join('; '),
       })
-      .option('runs-dir', {
-        type: 'string',
-        default: process.env.READINESS_RUNS_DIR ?? 'runs',
-        describe: 'where runs are kept',
-      })
+      .option('runs-dir', runsDirOption)
       .option('seed', { type: 'number', default: 1, describe: 'number that all generated data follows from' })
       .option('seed-over', {
         choices: ['auto', 'http', 'database'] as const,
@@ -66,11 +70,7 @@ export const run: CommandModule<object, RunArguments> = {
         default: false,
         describe: 'leave the stack up for a look when a MUST did not pass',
       })
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'print verdicts.json on standard output, nothing else',
-      })
+      .option('json', jsonOption)
       .example('$0 run L1', 'fifty users edit files at once, on the bundled Conman')
       .example('CONMAN_BASE_URL=http://127.0.0.1:3000 $0 run L1', 'the same against a running one'),
   handler: async (args) => {
@@ -90,9 +90,12 @@ export const run: CommandModule<object, RunArguments> = {
     })
     if (args.json) printJson(result.verdicts)
     else {
-      if (result.kept) process.stdout.write(`${result.kept}\n`)
-      process.stdout.write(`report: ${result.report}\n`)
-      process.stdout.write(renderText(result, { colors: wantsColour(process.stdout) }))
+      const lines = renderText(result, { colors: wantsColour(process.stdout) })
+        .trimEnd()
+        .split('\n')
+      const verdict = lines.pop()!
+      const kept = result.kept === undefined ? [] : [result.kept]
+      process.stdout.write(`${[...lines, ...kept, `report: ${result.report}`, verdict].join('\n')}\n`)
     }
     process.exitCode = result.verdicts.exit_code
   },

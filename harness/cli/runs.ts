@@ -8,19 +8,13 @@ import { readJsonFile, sizeOfFolder } from '../evidence/store.ts'
 import type { RunState } from '../judge.ts'
 import type { Verdicts } from '../result.ts'
 import { isAlive } from '../target/lock.ts'
-import { printJson } from './terminal.ts'
+import { jsonOption, printJson, runsDirOption } from './terminal.ts'
 
 interface Row {
   run: string
   verdict: string
   because: string
 }
-
-const runsDir = {
-  type: 'string',
-  default: process.env.READINESS_RUNS_DIR ?? 'runs',
-  describe: 'where runs are kept',
-} as const
 
 /** Ids begin with their time, so that their order is that of the runs. */
 const RUN_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/
@@ -37,8 +31,7 @@ function runIds(folder: string): string[] {
 export const runs: CommandModule<object, { 'runs-dir': string; json: boolean }> = {
   command: 'runs',
   describe: 'the runs that are kept, newest last',
-  builder: (y) =>
-    y.option('runs-dir', runsDir).option('json', { type: 'boolean', default: false, describe: 'as JSON' }),
+  builder: (y) => y.option('runs-dir', runsDirOption).option('json', jsonOption),
   handler: (args) => {
     const rows = runIds(args['runs-dir']).map((run) => rowOf(resolve(args['runs-dir']), run))
     if (args.json) printJson(rows)
@@ -68,7 +61,7 @@ export const prune: CommandModule<object, { 'runs-dir': string; keep: number; 'd
   describe: 'remove old runs, keeping the newest',
   builder: (y) =>
     y
-      .option('runs-dir', runsDir)
+      .option('runs-dir', runsDirOption)
       .option('keep', { type: 'number', default: 20, describe: 'how many of the newest runs stay' })
       .option('dry-run', { type: 'boolean', default: false, describe: 'only say what would go' }),
   handler: (args) => {

@@ -34,3 +34,16 @@ export function commandLine(): string {
   )
   return ['./readiness', ...quoted].join(' ')
 }
+
+/** Options that several verbs have, once. */
+export const runsDirOption = {
+  type: 'string',
+  default: process.env.READINESS_RUNS_DIR ?? 'runs',
+  describe: 'where runs are kept',
+} as const
+export const jsonOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'as JSON on standard output, nothing else',
+} as const
+export const runPositional = { type: 'string', default: 'latest', describe: 'a run’s id or folder, or latest' } as const

@@ -6,7 +6,7 @@ import { keepStack } from '../stack/keep.ts'
 
 import { startStack } from '../stack/stack.ts'
 import { UNTHROTTLED } from '../target/reference.ts'
-import { interruption, paint, printJson, progressFor } from './terminal.ts'
+import { interruption, jsonOption, paint, printJson, progressFor } from './terminal.ts'
 
 interface UpArguments {
   port: number | undefined
@@ -27,7 +27,7 @@ export const up: CommandModule<object, UpArguments> = {
         describe: 'with the specified rate limits; without, they are off',
       })
       .option('defect', { type: 'string', describe: 'with a known defect (see ./readiness prove --list)' })
-      .option('json', { type: 'boolean', default: false, describe: 'addresses and credentials as JSON' }),
+      .option('json', jsonOption),
   handler: async (args) => {
     demandPort(args.port)
     const progress = progressFor(args.json)
