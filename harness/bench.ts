@@ -4,13 +4,14 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { editorUsers } from '../scenarios/L1/gather.ts'
 import type { ReadSettings } from '../scenarios/lib/read-settings.ts'
 import type { EditSettings } from '../scenarios/lib/settings.ts'
-import { seedEditors } from '../seed/editors.ts'
+import { type SeededApp, seedEditors } from '../seed/editors.ts'
 import { selectChecks } from './catalogue.ts'
 import { newRunId, openRunsFolder } from './evidence/store.ts'
 import { execute } from './execute.ts'
-import { type K6Sample, runK6 } from './k6.ts'
+import { type K6Result, type K6Sample, runK6 } from './k6.ts'
 import type { Progress } from './progress.ts'
 import { writeReport } from './report-files.ts'
 import type { Run } from './run.ts'
@@ -39,6 +40,7 @@ const CONNECTIONS = 50
 const READS_S = 8
 /** Edits a user in the throughput figure: enough for a p99 (299) many times over. */
 const FILES_PER_USER = 60
+const WARM_UP_FILES_PER_USER = 10
 
 export async function bench(options: {
   runsFolder: string
@@ -85,31 +87,6 @@ export async function bench(options: {
         token: user.token,
         path: `/api/apps/${seeded.app.id}/workspaces/${user.workspace.id}${path(user.workspace.id)}`,
       }))
-    const edits = await runK6(run, {
-      entry: fileURLToPath(new URL('../scenarios/L1/script.ts', import.meta.url)),
-      settings: {
-        run: `bench-${id}`,
-        scenario: 'L1',
-        baseUrl: run.target.baseUrl,
-        users: seeded.users.map((user, index) => ({
-          number: index + 1,
-          token: user.token,
-          appId: seeded.app.id,
-          workspaceId: user.workspace.id,
-        })),
-        filesPerUser: FILES_PER_USER,
-        latencyLimitMs: 2_000,
-        failedShareMax: 0,
-        durationS: 0,
-        pauseS: 0,
-        ratePerS: 0,
-        requestTimeoutS: 30,
-      } satisfies EditSettings,
-      metrics: ['edit_ms'],
-      bound_s: 300,
-      label: 'edits',
-    })
-    addLoad(add, `edits by ${CONNECTIONS} users`, edits.samples, 'edits/s', '≥ 200 edits/s', 'p99 ≤ 400 ms')
     await reads(
       run,
       add,
@@ -122,6 +99,10 @@ export async function bench(options: {
       'plain listings',
       targets(() => '/files'),
     )
+    // Just-in-time compilation is not what is measured: a first round warms up, and is not looked at.
+    await edits(run, seeded, `bench-warm-${id}`, WARM_UP_FILES_PER_USER)
+    const { samples } = await edits(run, seeded, `bench-${id}`, FILES_PER_USER)
+    addLoad(add, `edits by ${CONNECTIONS} users`, samples, 'edits/s', '≥ 200 edits/s', 'p99 ≤ 400 ms')
     for (const process of run.target.memory?.() ?? []) add(`memory of ${process.name}`, process.rss_bytes / 1e6, 'MB')
   }
 
@@ -153,6 +134,28 @@ export async function bench(options: {
   const file = join(runsFolder, `bench-${id}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`)
   return { bench: result, file }
+}
+
+async function edits(run: Run, seeded: SeededApp, key: string, filesPerUser: number): Promise<K6Result> {
+  return runK6(run, {
+    entry: fileURLToPath(new URL('../scenarios/L1/script.ts', import.meta.url)),
+    settings: {
+      run: key,
+      scenario: 'L1',
+      baseUrl: run.target.baseUrl,
+      users: editorUsers(seeded),
+      filesPerUser,
+      latencyLimitMs: 2_000,
+      failedShareMax: 0,
+      durationS: 0,
+      pauseS: 0,
+      ratePerS: 0,
+      requestTimeoutS: 30,
+    } satisfies EditSettings,
+    metrics: ['edit_ms'],
+    bound_s: 300,
+    label: `edits, ${filesPerUser} by each user`,
+  })
 }
 
 type Add = (name: string, value: number, unit: string, wanted?: string, n?: number) => void

@@ -9,7 +9,7 @@ import { type K6Sample, runK6 } from '../../harness/k6.ts'
 import type { Run } from '../../harness/run.ts'
 import { sha256 } from '../../harness/target/conman.ts'
 import { type SeededApp, seedEditors } from '../../seed/editors.ts'
-import type { EditSettings } from '../lib/settings.ts'
+import type { EditorUser, EditSettings } from '../lib/settings.ts'
 import { editContent, editKey, editPath } from './edit.ts'
 import { type EditEvidence, EditEvidenceSchema } from './evidence.ts'
 import { L1_LIMITS, SAMPLE_LIMITS } from './limits.ts'
@@ -42,12 +42,7 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
     run: runKey,
     scenario,
     baseUrl: run.target.baseUrl,
-    users: seeded.users.map((user, index) => ({
-      number: index + 1,
-      token: user.token,
-      appId: seeded.app.id,
-      workspaceId: user.workspace.id,
-    })),
+    users: editorUsers(seeded),
     filesPerUser: sizes.files_per_user,
     latencyLimitMs: (limits.latency_ms_max ?? limits.latency_ms_p99)!.value,
     failedShareMax: limits.failed_share_max?.value ?? 0,
@@ -87,6 +82,16 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
     read_by_git: await readByGit(run, seeded, edits, runKey),
     audit: await readAudit(run, seeded, edits),
   }
+}
+
+/** The seeded users as the load script takes them. */
+export function editorUsers({ app, users }: SeededApp): EditorUser[] {
+  return users.map(({ token, workspace }, index) => ({
+    number: index + 1,
+    token,
+    appId: app.id,
+    workspaceId: workspace.id,
+  }))
 }
 
 /** Joins each attempt with its end by the edit's key. */
