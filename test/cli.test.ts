@@ -1,7 +1,7 @@
 // The command line as a person meets it: real starts of ./readiness, what it prints and how it ends. Bad input gets one
 // clear line, a remedy, its exit code, and leaves no run behind.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -124,6 +124,36 @@ describe('what cannot be typed', () => {
     expectRefusal(ended, new RegExp(`port ${port} on 127.0.0.1 is taken`), /--port/)
   })
 })
+
+describe.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')(
+  'no room on the disk (needs root, for a small one)',
+  () => {
+    function withSmallDisk<T>(size: string, work: (folder: string) => Promise<T>): Promise<T> {
+      const folder = mkdtempSync(join(tmpdir(), 'conman-readiness-small-'))
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder])
+      return work(folder).finally(() => {
+        execFileSync('umount', ['-l', folder])
+        rmSync(folder, { recursive: true, force: true })
+      })
+    }
+
+    test('none for the evidence: exit 4, and what was begun is not passed off as a run', () =>
+      withSmallDisk('48k', async (folder) => {
+        const ended = await readiness(['run', 'L1', '--profile', 'smoke', '--runs-dir', join(folder, 'runs')])
+        expect(ended.code).toBe(4)
+        expect(ended.stderr).toMatch(/could not be written \(no space left on the disk\)\n {2}→ make room/)
+        const { stdout } = await readiness(['runs', '--runs-dir', join(folder, 'runs')])
+        expect(stdout).toMatch(/CUT SHORT/)
+      }))
+
+    test('none for the stack: said before anything is started on it', () =>
+      withSmallDisk('3m', async (folder) => {
+        const ended = await readiness(['run', 'L1', '--runs-dir', runsDir], { READINESS_TMP: folder })
+        expectRefusal(ended, /no room for a stack: .* 256 are needed/, /READINESS_TMP/)
+        expect(readdirSync(folder)).toEqual([])
+      }))
+  },
+)
 
 describe('what cannot be a target', () => {
   const servers: Server[] = []
@@ -294,7 +324,6 @@ describe('what a person asks first', () => {
 
 /** A key and a certificate that it signed itself, by the openssl of the machine. */
 async function selfSigned(folder: string): Promise<{ key: string; cert: string }> {
-  const { execFileSync } = await import('node:child_process')
   const { mkdirSync, readFileSync } = await import('node:fs')
   const path = join(folder, 'tls')
   mkdirSync(path)

@@ -18,7 +18,7 @@ import { canBind, freePort, withFreshPorts } from './ports.ts'
 import { ManagedProcess } from './processes.ts'
 import { Reaper } from './reaper-client.ts'
 import { prepareReplicaSet, type ReplicaSet } from './replica-set.ts'
-import { stackParent } from './storage.ts'
+import { demandRoom, stackParent } from './storage.ts'
 import { type ProxyName, prepareToxiproxy } from './toxiproxy.ts'
 
 export interface StackOptions {
@@ -211,6 +211,7 @@ export async function startStack(options: StackOptions = {}, signal?: AbortSigna
       'give another with --port, or leave it out for a free one',
     )
   }
+  demandRoom(stackParent())
   return await withFreshPorts(() => startOnce(options, signal))
 }
 

@@ -5,6 +5,7 @@
 import { statfsSync } from 'node:fs'
 import { freemem, tmpdir } from 'node:os'
 import { resolve } from 'node:path'
+import { UsageError } from '../errors.ts'
 
 /** A stack with the largest fixtures needs about a gigabyte; twice that stays free for the programs themselves. */
 const BYTES_WANTED = 3 * 2 ** 30
@@ -22,11 +23,30 @@ export function stackParent(env: NodeJS.ProcessEnv = process.env): StackParent {
   return { path: tmpdir(), kind: 'disk' }
 }
 
+/** Below this a member of the replica set dies half-way, with no room even for its last words in the log. */
+const BYTES_DEMANDED = 256 * 2 ** 20
+
+/** A full disk is said before anything is started on it. */
+export function demandRoom(parent: StackParent): void {
+  const free = freeBytes(parent.path)
+  if (free === undefined)
+    throw new UsageError(`${parent.path} cannot be read`, 'set READINESS_TMP to a folder that you may write to')
+  if (free >= BYTES_DEMANDED) return
+  throw new UsageError(
+    `no room for a stack: ${parent.path} has ${Math.floor(free / 2 ** 20)} MiB free, ${BYTES_DEMANDED / 2 ** 20} are needed`,
+    'make room, or set READINESS_TMP to a folder on another disk',
+  )
+}
+
 function hasRoom(folder: string): boolean {
+  return (freeBytes(folder) ?? 0) >= BYTES_WANTED
+}
+
+function freeBytes(folder: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(folder)
-    return bavail * bsize >= BYTES_WANTED
+    return bavail * bsize
   } catch {
-    return false
+    return undefined
   }
 }
