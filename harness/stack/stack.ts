@@ -300,9 +300,18 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       admin.spawn()
       await ofUsersProgram(options, timed('bootstrap-admin', admin.waitForSuccess(BOOTSTRAP_WITHIN_MS, until)))
     })
-    await allOrNone(failed, [database, bootstrapped, timed('git-backend', git.start(until))])
-    const served = serving.map((process) => timed(process.name, process.start(until)))
-    await ofUsersProgram(options, allOrNone(failed, served))
+    // The account needs MongoDB alone, so it is made while the servers start.
+    const gitReady = timed('git-backend', git.start(until))
+    const served = Promise.all([database, gitReady]).then(() =>
+      ofUsersProgram(
+        options,
+        allOrNone(
+          failed,
+          serving.map((process) => timed(process.name, process.start(until))),
+        ),
+      ),
+    )
+    await allOrNone(failed, [database, bootstrapped, gitReady, served])
     startedIn_ms.total = Math.round(performance.now() - began)
     const processes = [...replicaSet.members.map((member) => member.process), relay, toxiproxy.process, git, ...serving]
     return new Stack({
