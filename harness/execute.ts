@@ -46,7 +46,8 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
   await using session = await openSession(id, options)
   const { run, target } = session
   target.secretsInto(redactor)
-  using _lock = lockTarget(target)
+  // A stack of our own is nobody else's: only what others can reach can be reached twice.
+  using _lock = target.kind === 'url' ? lockTarget(target) : undefined
 
   const path = join(runsFolder, id)
   const folder = new RunFolder(path, redactor)
