@@ -290,6 +290,7 @@ function tailOf(path: string, lines: number): string[] {
     return readFileSync(path, 'utf8')
       .trimEnd()
       .split('\n')
+      .filter((line) => line !== '')
       .slice(-lines)
       .map((line) => line.slice(0, 500))
   } catch {

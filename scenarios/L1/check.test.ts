@@ -1,6 +1,7 @@
 // L1's verdicts on evidence: every way to fail is seen failing, for its own reason, and what the harness did wrong itself
 // is never a failure of the target.
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Limits } from '../../harness/check.ts'
 import { demandSchema } from '../../harness/evidence/store.ts'
@@ -97,6 +98,23 @@ test('exactly the limit passes, a millisecond more fails', () => {
   expect(judge(but((e) => (e.edits[7]!.duration_ms = 2_100)))).toMatchObject({
     outcome: 'fail',
     because: expect.stringContaining('1 of 250 edits took longer than 2000 ms'),
+  })
+})
+
+describe('saved evidence of real runs is judged as it was then', () => {
+  const saved = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../fixtures/L1/${name}.json`, import.meta.url), 'utf8')) as EditEvidence
+
+  test('of a clean server', () => {
+    expect(judge(saved('pass'))).toMatchObject({ outcome: 'pass', n: 250 })
+    expect(editsAudited.evaluate(saved('pass'), {}).outcome).toBe('pass')
+  })
+
+  test('of a server that acknowledges edits and loses them', () => {
+    const verdict = judge(saved('lost-edit'))
+    expect(verdict.outcome).toBe('fail')
+    expect(verdict.because).toContain('7 acknowledged edits are lost')
+    expect(verdict.because).toContain('7 acknowledged edits are missing from git')
   })
 })
 
