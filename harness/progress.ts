@@ -32,7 +32,7 @@ export function terminalProgress(stream: NodeJS.WriteStream, colour: boolean): P
     update(text) {
       const line = visibleLine(text)
       if (stream.isTTY) {
-        const width = Math.max(20, (stream.columns ?? 80) - 12)
+        const width = Math.max(20, (stream.columns || 80) - 12)
         stream.write(`\r\u001b[K${clock()}  ${line.slice(0, width)}`)
         open = true
       } else {

@@ -2,7 +2,7 @@
 // clear line, a remedy, its exit code, and leaves no run behind.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -101,7 +101,6 @@ describe('what cannot be typed', () => {
     expect(absent).toMatchObject({ code: 3, stdout: '' })
     expect(absent.stderr).toMatch(/there is no run 'r1'/)
     const folder = join(runsDir, 'r1')
-    const { mkdirSync } = await import('node:fs')
     mkdirSync(folder)
     writeFileSync(join(folder, 'run.json'), '{"ended": null, "pid": 0}')
     writeFileSync(join(folder, 'plan.json'), '{"schema": "readiness-plan/1", "ru')
@@ -279,6 +278,31 @@ describe('what cannot be a target', () => {
   })
 })
 
+describe('old runs', () => {
+  test('are listed, and pruned only when that is asked for, the newest kept', async () => {
+    const ids = ['20261101T000000Z-aaaaaa', '20261102T000000Z-bbbbbb', '20261103T000000Z-cccccc']
+    for (const id of ids) {
+      mkdirSync(join(runsDir, id))
+      writeFileSync(join(runsDir, id, 'plan.json'), '{}')
+    }
+    writeFileSync(join(runsDir, 'notes.txt'), 'mine')
+    const { stdout } = await readiness(['runs', '--runs-dir', runsDir])
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('  ')[0]),
+    ).toEqual(ids)
+    expect((await readiness(['prune', '--runs-dir', runsDir, '--keep', '1', '--dry-run'])).stdout).toMatch(
+      /would remove 2 runs/,
+    )
+    expect(readdirSync(runsDir)).toHaveLength(4)
+    expect((await readiness(['prune', '--runs-dir', runsDir, '--keep', '1'])).stdout).toMatch(/removed 2 runs/)
+    expect(readdirSync(runsDir).sort()).toEqual([ids[2], 'notes.txt'])
+    expect((await readiness(['prune', '--runs-dir', runsDir, '--keep', '0'])).code).toBe(3)
+  })
+})
+
 describe('what a person asks first', () => {
   test('--help names every verb and the exit codes', async () => {
     const { code, stdout } = await readiness(['--help'])
@@ -324,7 +348,7 @@ describe('what a person asks first', () => {
 
 /** A key and a certificate that it signed itself, by the openssl of the machine. */
 async function selfSigned(folder: string): Promise<{ key: string; cert: string }> {
-  const { mkdirSync, readFileSync } = await import('node:fs')
+  const { readFileSync } = await import('node:fs')
   const path = join(folder, 'tls')
   mkdirSync(path)
   chmodSync(path, 0o700)
