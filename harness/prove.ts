@@ -40,6 +40,17 @@ export async function knownDefects(): Promise<Defect[]> {
   return JSON.parse(stdout) as Defect[]
 }
 
+/** An unknown defect is said before a stack is started for it. */
+export async function demandDefects(names: readonly string[]): Promise<Defect[]> {
+  const all = await knownDefects()
+  for (const name of names) {
+    if (!all.some((defect) => defect.id === name)) {
+      throw new UsageError(`there is no defect '${name}'`, `known: ${all.map((defect) => defect.id).join(', ')}`)
+    }
+  }
+  return all
+}
+
 export interface ProveOptions {
   checks: readonly AnyCheck[]
   profile: ProfileName
@@ -61,12 +72,7 @@ export interface ProofRow {
 
 export async function prove(options: ProveOptions): Promise<{ rows: ProofRow[]; folder: string }> {
   const selected = new Set(options.checks.map((check) => check.id))
-  const all = await knownDefects()
-  for (const name of options.defects) {
-    if (!all.some((defect) => defect.id === name)) {
-      throw new UsageError(`there is no defect '${name}'`, `known: ${all.map((defect) => defect.id).join(', ')}`)
-    }
-  }
+  const all = await demandDefects(options.defects)
   const defects = all.filter(
     (defect) => selected.has(defect.check) && (options.defects.length === 0 || options.defects.includes(defect.id)),
   )

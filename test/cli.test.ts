@@ -76,6 +76,10 @@ describe('what cannot be typed', () => {
     expectRefusal(await run('L1.sample', '--profile', 'smoke'), /not part of the profile 'smoke'/, /--profile golive/)
   })
 
+  test('a defect that nobody knows', async () => {
+    expectRefusal(await run('L1', '--defect', 'gremlins'), /there is no defect 'gremlins'/, /lost-edit/)
+  })
+
   test('limits that are none', async () => {
     expectRefusal(await run('L1', '--limit', 'L1.latency'), /is not <check>.<limit>=<number>/, /L1\.latency_ms_max/)
     expectRefusal(await run('L1', '--limit', 'L1.speed=3'), /there is no limit 'L1\.speed'/, /L1\.latency_ms_max/)

@@ -7,6 +7,7 @@ import type { ProfileName } from '../check.ts'
 import { UsageError } from '../errors.ts'
 import { execute } from '../execute.ts'
 import { PROFILES } from '../profiles.ts'
+import { demandDefects } from '../prove.ts'
 import { openTarget, targetOptions } from '../target/open.ts'
 import {
   commandLine,
@@ -74,6 +75,7 @@ export const run: CommandModule<object, RunArguments> = {
       .example('$0 run L1', 'fifty users edit files at once, on the bundled Conman')
       .example('CONMAN_BASE_URL=http://127.0.0.1:3000 $0 run L1', 'the same against a running one'),
   handler: async (args) => {
+    if (args.defect !== undefined) await demandDefects([args.defect])
     const result = await execute({
       checks: selectChecks(args.checks, args.profile),
       profile: args.profile,

@@ -2,6 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { UsageError } from '../errors.ts'
+import { demandDefects } from '../prove.ts'
 import { keepStack } from '../stack/keep.ts'
 
 import { startStack } from '../stack/stack.ts'
@@ -30,6 +31,7 @@ export const up: CommandModule<object, UpArguments> = {
       .option('json', jsonOption),
   handler: async (args) => {
     demandPort(args.port)
+    if (args.defect !== undefined) await demandDefects([args.defect])
     const progress = progressFor(args.json)
     await using stack = await startStack(
       {
