@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { CATALOGUE } from '../harness/catalogue.ts'
 import { EXIT } from '../harness/errors.ts'
+import { knownDefects } from '../harness/prove.ts'
 import { VerdictsSchema } from '../harness/result.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -41,6 +42,16 @@ describe('the catalogue', () => {
       .map((name) => dirname(name).split('/').at(-1)!)
     const inCatalogue = new Set(CATALOGUE.map((check) => check.id.split('.')[0]!))
     expect(new Set(folders)).toEqual(inCatalogue)
+  })
+
+  test('every check has a known defect that it must catch, and every defect a check', async () => {
+    const ids = CATALOGUE.map((check) => check.id)
+    const defects = await knownDefects()
+    expect([...new Set(defects.map((defect) => defect.check))].sort()).toEqual([...ids].sort())
+    for (const defect of defects) {
+      expect(ids, defect.id).toEqual(expect.arrayContaining(defect.mayRedden))
+      expect(defect.reason, defect.id).toMatch(/\S/)
+    }
   })
 
   test('every check says what a reader needs', () => {

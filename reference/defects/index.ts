@@ -4,10 +4,21 @@ import { auditMissing } from './audit-missing.ts'
 import type { Defect } from './defect.ts'
 import { doubledEdit } from './doubled-edit.ts'
 import { lostEdit } from './lost-edit.ts'
+import { slowHistory } from './slow-history.ts'
 import { slowWrite } from './slow-write.ts'
 import { write5xx } from './write-5xx.ts'
+import { writeQueue } from './write-queue.ts'
 
-export const DEFECTS: readonly Defect[] = [slowWrite, lostEdit, write5xx, doubledEdit, alteredEdit, auditMissing]
+export const DEFECTS: readonly Defect[] = [
+  slowWrite,
+  lostEdit,
+  write5xx,
+  doubledEdit,
+  alteredEdit,
+  auditMissing,
+  slowHistory,
+  writeQueue,
+]
 
 export function defectById(id: string): Defect | undefined {
   return DEFECTS.find((defect) => defect.id === id)
