@@ -21,6 +21,7 @@ import { build } from 'esbuild'
 import { type Static, Type } from 'typebox'
 import { HarnessError } from './errors.ts'
 import type { Run } from './run.ts'
+import { cpuSeconds, signal as signalTo } from './stack/process-table.ts'
 
 /** How the load generator fared. Beside every figure of a load check stands the proof that its instrument was sound. */
 export const GeneratorSchema = Type.Object(
@@ -135,7 +136,7 @@ export async function runK6(
   pulse.enable()
   let cpu_s: number | null = null
   const ticker = setInterval(() => {
-    cpu_s = cpuSecondsOf(child.pid) ?? cpu_s
+    if (child.pid !== undefined) cpu_s = cpuSeconds(child.pid) ?? cpu_s
     const elapsed = (Date.now() - started.getTime()) / 1_000
     run.progress.update(`${input.label}: load is running, ${elapsed.toFixed(0)} s`)
   }, 250)
@@ -204,7 +205,7 @@ async function waitForExit(
     child.once('exit', (code, name) => resolve({ code, signal: name }))
   })
   const end = () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+    if (child.pid !== undefined && child.exitCode === null) signalTo(-child.pid, 'SIGKILL')
   }
   const late = setTimeout(end, bound_s * 1_000)
   signal.addEventListener('abort', end, { once: true })
@@ -270,19 +271,6 @@ async function readSamples(
     // A k6 that was killed leaves a stream cut short: what could be read is kept, the exit code tells the rest.
   }
   return { samples, counters }
-}
-
-/** User and system time of a process and its threads, in seconds; null where /proc is absent or the process is gone. */
-function cpuSecondsOf(pid: number | undefined): number | null {
-  if (pid === undefined || process.platform !== 'linux') return null
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    // Fields 14 and 15 of proc(5), in clock ticks of 1/100 s.
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  } catch {
-    return null
-  }
 }
 
 function tailOf(path: string, lines: number): string[] {

@@ -8,6 +8,7 @@ import { HarnessError } from './errors.ts'
 import { PROFILES } from './profiles.ts'
 import type { Progress } from './progress.ts'
 import { applyOverrides, type LimitOverrides, type Run } from './run.ts'
+import { FOLDER_PREFIX } from './stack/clean-up.ts'
 import { MARKER } from './stack/process-table.ts'
 import { Reaper } from './stack/reaper-client.ts'
 import { stackParent } from './stack/storage.ts'
@@ -51,7 +52,7 @@ export async function openSession(id: string, options: SessionOptions): Promise<
   await using undo = new AsyncDisposableStack()
   const marker = `run-${id}`
   const reaper = undo.use(new Reaper(marker))
-  const temporary = join(stackParent().path, `conman-readiness-${marker}`)
+  const temporary = join(stackParent().path, `${FOLDER_PREFIX}${marker}`)
   reaper.registerFolder(temporary)
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
   undo.defer(() => rmSync(temporary, { recursive: true, force: true }))

@@ -3,6 +3,7 @@
 
 import { createHmac } from 'node:crypto'
 import { HarnessError } from '../harness/errors.ts'
+import { mapInParallel } from '../harness/parallel.ts'
 import type { Run } from '../harness/run.ts'
 import type { App, Session, Workspace } from '../harness/target/conman.ts'
 
@@ -43,19 +44,13 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   run.progress.update(`seeding ${size.users} users ${direct ? 'into the database' : 'over HTTP'}`)
   const sessions = direct ? await direct.members(app, people) : await joinOverHttp(run, app, adminToken, people)
 
-  const users: Editor[] = []
-  for (let from = 0; from < sessions.length; from += WIDTH) {
+  let workspaces = 0
+  const users = await mapInParallel(sessions, WIDTH, async (session): Promise<Editor> => {
     run.signal.throwIfAborted()
-    users.push(
-      ...(await Promise.all(
-        sessions.slice(from, from + WIDTH).map(async (session) => ({
-          ...session,
-          workspace: await conman.defaultWorkspace(session.token, app.id),
-        })),
-      )),
-    )
-    run.progress.update(`seeding workspaces: ${users.length} of ${size.users}`)
-  }
+    const workspace = await conman.defaultWorkspace(session.token, app.id)
+    run.progress.update(`seeding workspaces: ${++workspaces} of ${size.users}`)
+    return { ...session, workspace }
+  })
   await verify(run, app, adminToken, users, people)
   const seconds = ((performance.now() - started) / 1_000).toFixed(1)
   run.progress.say(
@@ -86,23 +81,15 @@ async function joinOverHttp(
 ): Promise<Session[]> {
   const { conman } = run.target
   const members = new Set((await conman.listMembers(adminToken, app.id)).map((member) => member.email))
-  const sessions: Session[] = []
-  for (let from = 0; from < people.length; from += WIDTH) {
+  let joined = 0
+  return mapInParallel(people, WIDTH, async (someone) => {
     run.signal.throwIfAborted()
-    sessions.push(
-      ...(await Promise.all(
-        people
-          .slice(from, from + WIDTH)
-          .map((someone) =>
-            members.has(someone.email)
-              ? conman.login(someone.email, someone.password)
-              : conman.join(adminToken, app.id, { ...someone, role: 'user' }),
-          ),
-      )),
-    )
-    run.progress.update(`seeding users over HTTP: ${sessions.length} of ${people.length}`)
-  }
-  return sessions
+    const session = members.has(someone.email)
+      ? await conman.login(someone.email, someone.password)
+      : await conman.join(adminToken, app.id, { ...someone, role: 'user' })
+    run.progress.update(`seeding users over HTTP: ${++joined} of ${people.length}`)
+    return session
+  })
 }
 
 /**

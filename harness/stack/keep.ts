@@ -2,13 +2,13 @@
 // a state file with its addresses and credentials says where it is, and goes when the stack goes.
 
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HarnessError, UsageError } from '../errors.ts'
 import { cleanUp } from './clean-up.ts'
 import { isRunning, signal } from './process-table.ts'
 import type { KeptBelongings } from './reaper-protocol.ts'
 import type { Stack, StackAddresses } from './stack.ts'
+import { stateFolder } from './state-folder.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface KeptStack extends StackAddresses, KeptBelongings {
@@ -26,13 +26,9 @@ export interface KeptStackReport {
 /** The reaper's own bounds (clean-up.ts), with room for a large folder. */
 const END_WITHIN_MS = 20_000
 
-export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'conman-readiness', 'stacks')
-}
-
 /** The harness may end after this, and dispose its stack: it stays until `endKept`. Returns the state file. */
 export async function keepStack(stack: Stack): Promise<string> {
-  const file = join(stateFolder(), `${stack.id}.json`)
+  const file = join(stateFolder('stacks'), `${stack.id}.json`)
   const processes = [...stack.processes.values()].flatMap(({ name, pid, logFile }) =>
     pid === undefined ? [] : [{ name, pid, logFile }],
   )
@@ -41,7 +37,7 @@ export async function keepStack(stack: Stack): Promise<string> {
 }
 
 export async function listKept(): Promise<KeptStackReport[]> {
-  const folder = stateFolder()
+  const folder = stateFolder('stacks')
   const names = await readdir(folder).catch(() => [])
   const reports: KeptStackReport[] = []
   for (const name of names.filter((one) => one.endsWith('.json')).sort()) {
@@ -54,10 +50,10 @@ export async function listKept(): Promise<KeptStackReport[]> {
 
 /** Ends a kept stack and waits until nothing of it is left, whether its keeper still lives or not. */
 export async function endKept(id: string): Promise<void> {
-  const file = join(stateFolder(), `${id}.json`)
+  const file = join(stateFolder('stacks'), `${id}.json`)
   const state = await readState(file)
   if (state === undefined)
-    throw new UsageError(`no stack ${id} is kept`, `the kept ones are the files in ${stateFolder()}`)
+    throw new UsageError(`no stack ${id} is kept`, `the kept ones are the files in ${stateFolder('stacks')}`)
   if (isRunning(state.reaper)) {
     signal(state.reaper.pid, 'SIGTERM')
     // It may be stuck; then the same is done from here.

@@ -33,16 +33,26 @@ export function isRunning(identity: ProcessIdentity): boolean {
 interface Stat {
   state: string
   group: number
+  /** User and system time of all its threads, in seconds. */
+  cpu_s: number
   started: string
 }
+
+/** Ticks a second of the times in /proc: a constant of the interface on every Linux. */
+const TICKS_PER_S = 100
 
 function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the program's name in brackets, and may itself hold brackets and spaces.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    // Of proc(5)'s list: 3 state, 5 process group, 22 start time in ticks since boot.
-    return { state: fields[0] ?? '', group: Number(fields[2]), started: fields[19] ?? '' }
+    // Of proc(5)'s list: 3 state, 5 process group, 14 and 15 user and system time, 22 start time, all in ticks.
+    return {
+      state: fields[0] ?? '',
+      group: Number(fields[2]),
+      cpu_s: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
+      started: fields[19] ?? '',
+    }
   } catch {
     return undefined
   }
@@ -70,6 +80,11 @@ export function markedProcesses(stackId: string): MarkedProcess[] {
     if (stat !== undefined && stat.state !== 'Z') found.push({ pid, started: stat.started, group: stat.group })
   }
   return found
+}
+
+/** CPU time that a process has used. `undefined` where there is no /proc, or the process is gone. */
+export function cpuSeconds(pid: number): number | undefined {
+  return onLinux ? statOf(pid)?.cpu_s : undefined
 }
 
 /** Resident memory. `undefined` when the process is gone. */

@@ -3,12 +3,13 @@
 
 import { createHash } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
+import { signal } from '../stack/process-table.ts'
+import { stateFolder } from '../stack/state-folder.ts'
 
 export function lockTarget(target: { baseUrl: string }): Disposable {
-  const folder = join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'conman-readiness', 'locks')
+  const folder = stateFolder('locks')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, createHash('sha256').update(target.baseUrl).digest('hex').slice(0, 24))
   // Linked into place with its content, so that nobody ever reads a lock without a holder.
@@ -35,11 +36,5 @@ export function lockTarget(target: { baseUrl: string }): Disposable {
 }
 
 export function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM'
-  }
+  return Number.isInteger(pid) && pid > 0 && signal(pid, 0)
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Gatherer } from '../../harness/check.ts'
 import { GitRepository } from '../../harness/git.ts'
 import { type K6Sample, runK6 } from '../../harness/k6.ts'
+import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
 import { sha256 } from '../../harness/target/conman.ts'
 import { type SeededApp, seedEditors } from '../../seed/editors.ts'
@@ -19,6 +20,9 @@ type Edit = EditEvidence['edits'][number]
 
 /** k6's own time-out of one edit: far above the limit, so that a slow edit is measured and not cut off. */
 const REQUEST_TIMEOUT_S = 30
+
+/** Reads under way at once while reconciling: no load, only no waste of time. */
+const READERS = 8
 
 /** Audit rows are written with w:1 beside the answer (DC5); this long they may take to be readable. */
 const AUDIT_WAIT_MS = 5_000
@@ -142,8 +146,9 @@ function pathsToRead(edits: readonly Edit[]): { user: number; path: string }[] {
 
 async function readByApi(run: Run, seeded: SeededApp, edits: readonly Edit[]): Promise<EditEvidence['read_by_api']> {
   const wanted = pathsToRead(edits)
-  const found: EditEvidence['read_by_api'] = []
-  await inParallel(wanted, 8, async ({ user, path }) => {
+  let read = 0
+  const found = await mapInParallel(wanted, READERS, async ({ user, path }) => {
+    run.signal.throwIfAborted()
     const editor = seeded.users[user - 1]!
     let answer = await run.target.conman.readFile(editor.token, seeded.app.id, editor.workspace.id, path)
     // What could not be read is read again: a hiccup while reading is not a lost edit.
@@ -151,8 +156,8 @@ async function readByApi(run: Run, seeded: SeededApp, edits: readonly Edit[]): P
       await delay(250, undefined, { signal: run.signal })
       answer = await run.target.conman.readFile(editor.token, seeded.app.id, editor.workspace.id, path)
     }
-    found.push({ user, path, status: answer.status, sha256: answer.bytes === null ? null : sha256(answer.bytes) })
-    run.progress.update(`reconciling through the API: ${found.length} of ${wanted.length}`)
+    run.progress.update(`reconciling through the API: ${++read} of ${wanted.length}`)
+    return { user, path, status: answer.status, sha256: answer.bytes === null ? null : sha256(answer.bytes) }
   })
   return found.sort((a, b) => a.user - b.user || a.path.localeCompare(b.path))
 }
@@ -193,15 +198,6 @@ async function readAudit(run: Run, seeded: SeededApp, edits: readonly Edit[]): P
     }
     await delay(100, undefined, { signal: run.signal })
   }
-}
-
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items]
-  await Promise.all(
-    Array.from({ length: Math.min(width, queue.length) }, async () => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-    }),
-  )
 }
 
 function round(value: number): number {
