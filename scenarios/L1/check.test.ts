@@ -333,6 +333,20 @@ describe('the sample and its open-model twin', () => {
     expect(verdict).toMatchObject({ outcome: 'not-verified', because: expect.stringContaining('lower bound') })
   })
 
+  test('a p99 beyond the limit fails all the same, and is printed as the lower bound that it is', () => {
+    const verdict = openModel.evaluate(
+      steady((e) => {
+        change(e.edits.slice(0, 90), { duration_ms: 3_000 })
+        e.generator.dropped_iterations = 3
+      }),
+      limits,
+    )
+    expect(verdict).toMatchObject({
+      outcome: 'fail',
+      because: expect.stringMatching(/is a lower bound: 3 edits .*, limit 2000 ms/),
+    })
+  })
+
   test('too few samples for a p99: not verified', () => {
     expect(
       sampleAsWritten.evaluate(

@@ -133,7 +133,12 @@ export function percentileFinding(evidence: EditEvidence, limits: Limits): Findi
   const p99 = percentile(durations, 0.99)
   const measured: Measured = { value: p99, unit: 'ms', label: 'p99' }
   const dropped = evidence.generator.dropped_iterations
-  const shown = `p99 ${p99.toFixed(0)} ms (95 % interval ${interval.low.toFixed(0)}–${interval.high.toFixed(0)} ms) of ${n}`
+  const figure = `p99 ${p99.toFixed(0)} ms (95 % interval ${interval.low.toFixed(0)}–${interval.high.toFixed(0)} ms) of ${n}`
+  // Edits that were never started would have been the slowest: the figure is printed as the bound that it is.
+  const shown =
+    dropped === 0
+      ? figure
+      : `${figure} is a lower bound: ${dropped} edits were never started because all virtual users were busy`
   if (!keeps(p99, limit)) {
     const lag = evidence.generator.pulse_lag_ms_max
     return keeps(p99 - lag, limit)
@@ -151,7 +156,7 @@ export function percentileFinding(evidence: EditEvidence, limits: Limits): Findi
     return {
       claim,
       outcome: 'not-verified',
-      because: `${shown} is a lower bound: ${dropped} edits were never started because all virtual users were busy`,
+      because: shown,
       measured,
       limit,
       n,
