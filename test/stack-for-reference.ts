@@ -7,5 +7,6 @@ export async function setup(): Promise<() => Promise<void>> {
   const stack = await startStack()
   process.env.READINESS_TEST_MONGO_URI = stack.mongoUri
   process.env.READINESS_TEST_GIT_ADDRESS = `http://${stack.gitAddress}`
+  process.env.READINESS_TEST_GIT_STORAGE = stack.gitStorage
   return () => stack[Symbol.asyncDispose]()
 }

@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from './config.ts'
 
 const REQUIRED = {
   CONMAN_JWT_SECRET: 'x'.repeat(32),
-  CONMAN_SECRETS_MASTER_KEY: '',
+  CONMAN_SECRETS_MASTER_KEY: 'x'.repeat(16),
   CONMAN_TEMP_URL_DOMAIN: 'example.test',
 }
 

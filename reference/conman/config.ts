@@ -43,6 +43,22 @@ export interface RateLimits {
   windowMs: number
 }
 
+export interface JobsConfig {
+  /** How long a worker owns a job without renewing. */
+  lockMs: number
+  /** Jobs that one worker runs at the same time. */
+  concurrency: number
+  pollMs: number
+  /** A runner that has been silent for so long is not healthy. */
+  staleMs: number
+  /** The wait before the second attempt; it doubles with each further one. */
+  retryWaitMs: number
+  /** What a worker that is asked to stop gives its running jobs before it hands them back. */
+  drainMs: number
+  /** How often the sweeps look. */
+  sweepMs: number
+}
+
 export interface Config {
   host: string
   port: number
@@ -54,11 +70,13 @@ export interface Config {
   jwtExpiryHours: number
   inviteExpiryDays: number
   secretsMasterKey: string
+  /** The key before the present one, while it is being replaced: what it encrypted can still be read. */
+  previousSecretsMasterKey: string | undefined
   tempUrlDomain: string
   argon2: Argon2Parameters
   login: { maxFailures: number; cooldownMs: number }
   rateLimits: RateLimits
-  jobs: { lockMs: number; concurrency: number; pollMs: number; staleMs: number }
+  jobs: JobsConfig
   commands: {
     msuiteSubmit: string
     msuiteMerge: string
@@ -68,6 +86,9 @@ export interface Config {
     tempEnvProvision: string | undefined
     tempEnvExpire: string | undefined
   }
+  /** Variables of the server that commands get besides the harmless ones. */
+  commandEnvironment: string[]
+  tempEnvironments: { scanMs: number }
   /** Where mails are appended, one JSON object a line; without it they are only marked as sent. */
   outboxFile: string | undefined
   logLevel: string
@@ -100,7 +121,8 @@ export function readConfig(env: Environment): Config {
     jwtSecret: jwtSecret(env),
     jwtExpiryHours: integer(env, 'CONMAN_JWT_EXPIRY_HOURS', 24, { min: 0, max: 1_000_000 }),
     inviteExpiryDays: integer(env, 'CONMAN_INVITE_EXPIRY_DAYS', 7, { min: 0, max: 36_500 }),
-    secretsMasterKey: required(env, 'CONMAN_SECRETS_MASTER_KEY'),
+    secretsMasterKey: masterKey('CONMAN_SECRETS_MASTER_KEY', required(env, 'CONMAN_SECRETS_MASTER_KEY')),
+    previousSecretsMasterKey: previousMasterKey(env),
     tempUrlDomain: required(env, 'CONMAN_TEMP_URL_DOMAIN'),
     argon2: readArgon2Parameters(env),
     login: {
@@ -118,6 +140,9 @@ export function readConfig(env: Environment): Config {
       concurrency: integer(env, 'CONMAN_JOB_CONCURRENCY', 4, { min: 1, max: 256 }),
       pollMs: integer(env, 'CONMAN_JOB_POLL_INTERVAL_MS', 1000, { min: 10, max: HOUR_MS }),
       staleMs: integer(env, 'CONMAN_RUNNER_STALE_SECONDS', 60, { min: 1, max: 86_400 }) * 1000,
+      retryWaitMs: duration(env, 'CONMAN_JOB_RETRY_WAIT', 1_000),
+      drainMs: duration(env, 'CONMAN_JOB_DRAIN', 60_000),
+      sweepMs: duration(env, 'CONMAN_SWEEP_INTERVAL', 60_000),
     },
     commands: {
       msuiteSubmit: env.CONMAN_MSUITE_SUBMIT_CMD ?? 'true',
@@ -127,6 +152,13 @@ export function readConfig(env: Environment): Config {
       driftCheck: env.CONMAN_RUNTIME_PROFILE_DRIFT_CHECK_CMD ?? 'true',
       tempEnvProvision: env.CONMAN_TEMP_ENV_PROVISION_CMD,
       tempEnvExpire: env.CONMAN_TEMP_ENV_EXPIRE_CMD,
+    },
+    commandEnvironment: (env.CONMAN_COMMAND_ENV ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+    tempEnvironments: {
+      scanMs: integer(env, 'CONMAN_TEMP_ENV_SCAN_SECONDS', 300, { min: 1, max: 86_400 }) * 1000,
     },
     outboxFile: env.CONMAN_OUTBOX_FILE,
     logLevel: oneOf(env, 'CONMAN_LOG_LEVEL', 'info', LOG_LEVELS),
@@ -205,6 +237,22 @@ function jwtSecret(env: Environment): Uint8Array {
   const secret = new TextEncoder().encode(required(env, 'CONMAN_JWT_SECRET'))
   if (secret.length < 32) throw new ConfigError('CONMAN_JWT_SECRET', 'must be at least 32 characters')
   return secret
+}
+
+/** What encrypts every stored secret must not be a word that can be guessed. */
+function masterKey(name: string, key: string): string {
+  if (Buffer.byteLength(key) < 16) throw new ConfigError(name, 'must be at least 16 characters')
+  return key
+}
+
+function previousMasterKey(env: Environment): string | undefined {
+  const name = 'CONMAN_SECRETS_MASTER_KEY_PREVIOUS'
+  const key = env[name]
+  if (key === undefined) return undefined
+  if (key === env.CONMAN_SECRETS_MASTER_KEY) {
+    throw new ConfigError(name, 'must be another key than CONMAN_SECRETS_MASTER_KEY')
+  }
+  return masterKey(name, key)
 }
 
 function gitAddress(env: Environment): string {

@@ -6,6 +6,6 @@ export type Role = (typeof ROLES)[number]
 
 export const RoleSchema = Type.Union(ROLES.map((role) => Type.Literal(role)))
 
-export function atLeast(role: Role, lowest: Role): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(lowest)
+export function atLeast(role: Role | undefined, lowest: Role): boolean {
+  return role !== undefined && ROLES.indexOf(role) >= ROLES.indexOf(lowest)
 }

@@ -4,27 +4,24 @@ import { Type } from 'typebox'
 import { appOf, callerOf } from '../auth/gate.ts'
 import { AppParams } from '../http/identifiers.ts'
 import { PageQuery, pageOf } from '../http/pagination.ts'
+import { dataOf, oneOf, optional, pageOfRows } from '../http/schemas.ts'
 import type { AppSettings } from '../mongo/documents.ts'
 import type { Services } from '../services.ts'
+import { APPROVAL_POLICIES, App, BASELINE_MODES, COMMIT_MODES } from './present.ts'
 
 const NewApp = Type.Object({
   name: Type.String(),
   repo_path: Type.String(),
-  integration_branch: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  integration_branch: optional(Type.String()),
 })
 
-const nullable = <T extends Parameters<typeof Type.Optional>[0]>(schema: T) =>
-  Type.Optional(Type.Union([schema, Type.Null()]))
-
 const SettingsChange = Type.Object({
-  baseline_mode: nullable(Type.Union([Type.Literal('integration_head'), Type.Literal('canonical_env_release')])),
-  canonical_env_id: nullable(Type.String()),
-  commit_mode_default: nullable(Type.Union([Type.Literal('submit_commit'), Type.Literal('manual_checkpoint')])),
-  blocked_paths: nullable(Type.Array(Type.String({ maxLength: 1024 }))),
-  file_size_limit_bytes: nullable(Type.Integer()),
-  profile_approval_policy: nullable(
-    Type.Union([Type.Literal('same_as_changeset'), Type.Literal('stricter_two_approvals')]),
-  ),
+  baseline_mode: optional(oneOf(BASELINE_MODES)),
+  canonical_env_id: optional(Type.String()),
+  commit_mode_default: optional(oneOf(COMMIT_MODES)),
+  blocked_paths: optional(Type.Array(Type.String({ maxLength: 1024 }))),
+  file_size_limit_bytes: optional(Type.Integer()),
+  profile_approval_policy: optional(oneOf(APPROVAL_POLICIES)),
 })
 
 const SETTINGS = Object.keys(SettingsChange.properties)
@@ -32,13 +29,19 @@ const SETTINGS = Object.keys(SettingsChange.properties)
 export const appRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = async (server, { services }) => {
   server.get(
     '/api/apps',
-    { config: { summary: "List the caller's apps." }, schema: { querystring: PageQuery } },
+    {
+      config: { summary: "List the caller's apps.", answers: { 200: pageOfRows(App) } },
+      schema: { querystring: PageQuery },
+    },
     async (request) => services.apps.list(callerOf(request, services), pageOf(request.query)),
   )
 
   server.post(
     '/api/apps',
-    { config: { summary: 'Create an app; the caller becomes its app_admin.' }, schema: { body: NewApp } },
+    {
+      config: { summary: 'Create an app; the caller becomes its app_admin.', answers: { 201: dataOf(App) } },
+      schema: { body: NewApp },
+    },
     async (request, reply) => {
       const { name, repo_path, integration_branch } = request.body
       const input = { name, repoPath: repo_path, integrationBranch: integration_branch?.trim() ?? 'main' }
@@ -49,14 +52,18 @@ export const appRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = asyn
 
   server.get(
     '/api/apps/:appId',
-    { config: { role: 'user', summary: 'Read an app.' }, schema: { params: AppParams } },
+    { config: { role: 'user', summary: 'Read an app.', answers: { 200: dataOf(App) } }, schema: { params: AppParams } },
     async (request) => ({ data: await services.apps.get(callerOf(request, services), appOf(request)._id) }),
   )
 
   server.patch(
     '/api/apps/:appId/settings',
     {
-      config: { role: 'app_admin', summary: 'Change settings; what is absent or null stays as it is.' },
+      config: {
+        role: 'app_admin',
+        summary: 'Change settings; what is absent or null stays as it is.',
+        answers: { 200: dataOf(App) },
+      },
       schema: { params: AppParams, body: SettingsChange },
     },
     async (request) => {

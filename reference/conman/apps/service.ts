@@ -1,8 +1,8 @@
 /** Apps: a repository, its integration branch and its settings. Whoever creates an app becomes its app_admin. */
 import { status } from '@grpc/grpc-js'
 import { type Filter, type MatchKeysAndValues, ObjectId } from 'mongodb'
-import type { Repository } from '../git/backend.ts'
 import { isGitStatus } from '../git/errors.ts'
+import type { Repository } from '../git/wire.ts'
 import type { Caller } from '../http/context.ts'
 import { conflict, notFound, validation } from '../http/errors.ts'
 import { objectId } from '../http/identifiers.ts'
@@ -12,6 +12,7 @@ import type { AppDocument, AppSettings, EnvironmentDocument } from '../mongo/doc
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 import { requireBranchName } from '../workspaces/branch-name.ts'
+import { presentApp } from './present.ts'
 import { requireRepositoryPath } from './repository-path.ts'
 
 export interface NewApp {
@@ -32,10 +33,6 @@ const DEFAULT_ENVIRONMENTS = ['Development', 'QA', 'UAT', 'Production']
 const CANONICAL_ENVIRONMENT = 'Production'
 const MAX_FILE_SIZE_BYTES = 52_428_800
 const MAX_BLOCKED_PATHS = 1000
-
-export function presentApp({ _id, ...app }: AppDocument) {
-  return { id: _id, ...app }
-}
 
 export function repositoryOf(app: Pick<AppDocument, '_id' | 'repo_path'>): Repository {
   return { appId: app._id, path: app.repo_path }

@@ -6,6 +6,8 @@ import type { Origin, User } from '../http/context.ts'
 import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import { describeError } from '../logging.ts'
 import type { AuditDocument } from '../mongo/documents.ts'
+import { idOf } from '../mongo/ids.ts'
+import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 
 export interface AuditEvent {
@@ -18,6 +20,8 @@ export interface AuditEvent {
   before?: unknown
   after?: unknown
   gitSha?: string
+  /** Names the event where it may be recorded twice, by a job that is run again: it is stored once. */
+  once?: string
 }
 
 export type AuditFilter = Partial<Pick<AuditDocument, 'entity_type' | 'entity_id' | 'action' | 'actor_user_id'>>
@@ -35,16 +39,19 @@ const BATCHES = { maxSize: 100, patienceMs: 250, lingerMs: 15 }
 export function createAuditLog(services: Services): AuditLog {
   const insert = createBatcher(async (rows: AuditDocument[]) => {
     const readers = rows.map(({ actor_user_id }) => actor_user_id?.toHexString() ?? '')
-    await services.store.causality.write(readers, (session) =>
-      services.store.log.audit_events.insertMany(rows, { session, ordered: false }),
-    )
+    await services.store.causality
+      .write(readers, (session) => services.store.log.audit_events.insertMany(rows, { session, ordered: false }))
+      .catch((error: unknown) => {
+        // A row that has its once-only id already is stored; of the others each was tried on its own.
+        if (!isDuplicateKey(error)) throw error
+      })
     return rows
   }, BATCHES)
 
   return {
     async record(origin, event) {
       const row: AuditDocument = {
-        _id: new ObjectId(),
+        _id: event.once === undefined ? new ObjectId() : idOf(event.once),
         occurred_at: new Date(),
         actor_user_id: event.actor?.id ?? null,
         app_id: event.appId,

@@ -5,6 +5,7 @@ import { appOf, callerOf } from '../auth/gate.ts'
 import { validation } from '../http/errors.ts'
 import { AppParams, objectId } from '../http/identifiers.ts'
 import { PageQuery, pageOf } from '../http/pagination.ts'
+import { Id, Moment, nullable, pageOfRows } from '../http/schemas.ts'
 import type { Services } from '../services.ts'
 
 const FILTERS = ['entity_type', 'entity_id', 'action', 'actor_user_id']
@@ -17,11 +18,33 @@ const AuditQuery = Type.Object({
   actor_user_id: Type.Optional(Type.String()),
 })
 
+const AuditRow = Type.Object({
+  id: Id,
+  occurred_at: Moment,
+  actor_user_id: nullable(Id),
+  app_id: Id,
+  entity_type: Type.String(),
+  entity_id: Type.String(),
+  action: Type.String(),
+  before: Type.Unknown(),
+  after: Type.Unknown(),
+  git_sha: nullable(Type.String()),
+  context: Type.Object({
+    request_id: Type.String(),
+    ip: nullable(Type.String()),
+    user_agent: nullable(Type.String()),
+  }),
+})
+
 export const auditRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = async (server, { services }) => {
   server.get(
     '/api/apps/:appId/audit',
     {
-      config: { role: 'app_admin', summary: 'List audit events, newest first.' },
+      config: {
+        role: 'app_admin',
+        summary: 'List audit events, newest first.',
+        answers: { 200: pageOfRows(AuditRow) },
+      },
       schema: { params: AppParams, querystring: AuditQuery },
     },
     async (request) => {

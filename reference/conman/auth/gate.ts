@@ -6,10 +6,11 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
+import type { TSchema } from 'typebox'
 import type { Caller, Origin } from '../http/context.ts'
 import { forbidden, notFound, rateLimited, unauthorized } from '../http/errors.ts'
 import type { LimitDecision } from '../http/rate-limit.ts'
-import type { AppDocument, MembershipDocument } from '../mongo/documents.ts'
+import type { AppDocument } from '../mongo/documents.ts'
 import { atLeast, type Role } from '../roles.ts'
 import type { Services } from '../services.ts'
 import type { Principal } from './service.ts'
@@ -22,6 +23,8 @@ declare module 'fastify' {
     role?: Role
     /** What the route is for, in the API description. */
     summary?: string
+    /** What it answers when all is well, by status. */
+    answers?: Readonly<Record<number, TSchema>>
   }
 
   interface FastifyRequest {
@@ -79,7 +82,8 @@ export const gate = plugin(async (server: FastifyInstance, { services }: { servi
 /** The signed-in caller of a protected route. */
 export function callerOf(request: FastifyRequest, services: Services): Caller {
   if (request.principal === null) throw unauthorized('missing bearer token')
-  return { ...originOf(request, services), user: request.principal.user }
+  const { user, membership } = request.principal
+  return { ...originOf(request, services), user, role: membership?.role }
 }
 
 export function originOf(request: FastifyRequest, services: Services): Origin {
@@ -96,12 +100,6 @@ export function appOf(request: FastifyRequest): AppDocument {
   const app = request.principal?.app
   if (app === undefined) throw notFound('app', (request.params as { appId?: string }).appId ?? '')
   return app
-}
-
-export function membershipOf(request: FastifyRequest): MembershipDocument {
-  const membership = request.principal?.membership
-  if (membership === undefined) throw forbidden('no role on this app')
-  return membership
 }
 
 function requireRole(principal: Principal, lowest: Role): void {

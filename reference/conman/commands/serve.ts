@@ -6,7 +6,7 @@ import { type Config, ConfigError, type Environment, readConfig } from '../confi
 import { uuidV7 } from '../http/request-id.ts'
 import { createServer } from '../http/server.ts'
 import { createHeartbeat } from '../jobs/heartbeat.ts'
-import { createJobRunner, type JobHandler } from '../jobs/runner.ts'
+import { createJobRunner } from '../jobs/runner.ts'
 import { createLogger, describeError, type Logger } from '../logging.ts'
 import { ensureIndexes } from '../mongo/indexes.ts'
 import { openStore, type Store } from '../mongo/store.ts'
@@ -14,9 +14,6 @@ import type { Services } from '../services.ts'
 
 export const ROLES = ['api', 'worker', 'all'] as const
 export type ProcessRole = (typeof ROLES)[number]
-
-/** What each type of job does; a type that is missing here fails honestly. */
-const JOB_HANDLERS: ReadonlyMap<string, JobHandler> = new Map()
 
 type Stop = () => Promise<void>
 
@@ -88,7 +85,7 @@ async function openStoreFor(role: ProcessRole, config: Config, logger: Logger): 
 
 function startWorker(services: Services, sharesApi: boolean) {
   const workerId = `${hostname()}-${process.pid}-${uuidV7()}`
-  const runner = createJobRunner(services, JOB_HANDLERS, createHeartbeat(services, workerId, sharesApi))
+  const runner = createJobRunner(services, createHeartbeat(services, workerId, sharesApi))
   runner.start()
   return runner
 }

@@ -6,9 +6,10 @@
  * done already, and is not made twice.
  */
 import { status } from '@grpc/grpc-js'
-import { blobId, type Repository } from '../git/backend.ts'
+import { blobId } from '../git/backend.ts'
 import type { GitError } from '../git/call.ts'
 import { isGitStatus } from '../git/errors.ts'
+import type { Repository } from '../git/wire.ts'
 import type { Caller } from '../http/context.ts'
 import { ApiError, notFound, validation } from '../http/errors.ts'
 import type { Services } from '../services.ts'

@@ -1,6 +1,6 @@
 /** The files of a workspace: reading what its branch holds, and editing it commit by commit. */
 import { repositoryOf } from '../apps/service.ts'
-import { branchRef } from '../git/backend.ts'
+import { branchRef } from '../git/wire.ts'
 import type { Caller } from '../http/context.ts'
 import { notFound, validation } from '../http/errors.ts'
 import { createKeyedLock } from '../keyed-lock.ts'

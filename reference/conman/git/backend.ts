@@ -1,28 +1,21 @@
 /**
  * The git backend, spoken to over the Gitaly protocol.
  *
- * Implementations differ; what is sent here is right on all of them (the rules GC1–GC10 of the contract, cited below).
+ * Implementations differ; what is sent here is right on all of them (the rules GC1–GC10 of the contract, cited in these files).
  */
 import { createHash } from 'node:crypto'
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
-import type { ObjectId } from 'mongodb'
 import type { GitConfig } from '../config.ts'
 import type { User } from '../http/context.ts'
 import type { Logger } from '../logging.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { type Caller, createCaller, GitError, type Message, type Method } from './call.ts'
+import { type Caller, createCaller, GitError, type Message } from './call.ts'
+import { createDiffs, type GitDiffs } from './diffs.ts'
 import { isGitStatus } from './errors.ts'
-
-export interface Repository {
-  appId: ObjectId
-  path: string
-}
-
-/** Until when a request may use the backend, on the clock of `performance.now()`. */
-export interface Deadline {
-  gitUntilMs: number
-}
+import { createMerges, type GitMerges } from './merges.ts'
+import { loadMethods } from './protocol.ts'
+import { createReferences, type GitReferences } from './references.ts'
+import { type Deadline, nonEmptyCommit, type Repository, type Rpc, wire, wireUser } from './wire.ts'
 
 export interface GitObject {
   oid: string
@@ -43,15 +36,11 @@ export interface FileCommit {
   expectedTip: string | undefined
 }
 
-export interface GitBackend {
+export interface GitBackend extends GitReferences, GitMerges, GitDiffs {
   /** A light call that bypasses retries; answers how the backend showed that it is alive. */
   probe(limitMs: number): Promise<string>
   repositoryExists(repository: Repository, deadline: Deadline): Promise<boolean>
   createRepository(repository: Repository, defaultBranch: string, deadline: Deadline): Promise<void>
-  /** The commit at a branch, or undefined when there is no such branch. */
-  branchTip(repository: Repository, branch: string, deadline: Deadline): Promise<string | undefined>
-  hasBranches(repository: Repository, deadline: Deadline): Promise<boolean>
-  createBranch(repository: Repository, branch: string, from: string, user: User, deadline: Deadline): Promise<string>
   /** What is at a path, without its content. */
   stat(repository: Repository, revision: string, path: string, deadline: Deadline): Promise<GitObject | undefined>
   read(
@@ -62,6 +51,13 @@ export interface GitBackend {
   ): Promise<(GitObject & { content: Buffer }) | undefined>
   list(repository: Repository, revision: string, path: string, deadline: Deadline): Promise<TreeEntry[]>
   commitFile(repository: Repository, commit: FileCommit, user: User, deadline: Deadline): Promise<string>
+  /** A commit that changes no file, on a branch that must be at `expectedTip`. */
+  commitNothing(
+    repository: Repository,
+    commit: Pick<FileCommit, 'branch' | 'message' | 'expectedTip'>,
+    user: User,
+    deadline: Deadline,
+  ): Promise<string>
   close(): void
 }
 
@@ -89,10 +85,6 @@ export function blobId(content: Buffer): string {
   return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
 }
 
-export function branchRef(branch: string): string {
-  return `refs/heads/${branch}`
-}
-
 export function createGitBackend(config: GitConfig, metrics: Metrics, logger: Logger): GitBackend {
   const client = new Client(config.address, credentials.createInsecure(), CHANNEL_OPTIONS)
   const caller: Caller = createCaller(client, metrics, logger)
@@ -106,6 +98,8 @@ export function createGitBackend(config: GitConfig, metrics: Metrics, logger: Lo
     if (method === undefined) throw new Error(`the protocol has no method ${name}`)
     return caller.call(method, messages, { attemptMs, untilMs: deadline.gitUntilMs })
   }
+  const rpc: Rpc = { call, timeoutMs: timeout }
+  const references = createReferences(rpc)
 
   async function getBlobs(repository: Repository, revision: string, path: string, limit: number, deadline: Deadline) {
     const request = {
@@ -136,7 +130,37 @@ export function createGitBackend(config: GitConfig, metrics: Metrics, logger: Lo
 
   const probes = ['/grpc.health.v1.Health/Check', '/gitaly.ServerService/ServerInfo']
 
+  async function commitActions(
+    repository: Repository,
+    commit: Pick<FileCommit, 'branch' | 'message' | 'expectedTip'>,
+    user: User,
+    deadline: Deadline,
+    actions: Message[],
+  ): Promise<string> {
+    const name = Buffer.from(user.email)
+    const header = {
+      repository: wire(repository),
+      user: wireUser(user),
+      branch_name: Buffer.from(commit.branch),
+      commit_message: Buffer.from(commit.message),
+      commit_author_name: name,
+      commit_author_email: name,
+      // GC4: without a start branch, and bound to the commit that this edit was made on.
+      ...(commit.expectedTip === undefined ? {} : { expected_old_oid: commit.expectedTip }),
+    }
+    const [reply] = await call('UserCommitFiles', timeout.commit, deadline, { header }, ...actions)
+    const refusal = String(reply?.index_error ?? '') || String(reply?.pre_receive_error ?? '')
+    if (refusal !== '') {
+      throw new GitError('UserCommitFiles', status.FAILED_PRECONDITION, refusal, new Metadata())
+    }
+    return nonEmptyCommit('UserCommitFiles', (reply?.branch_update as Message | null)?.commit_id)
+  }
+
   return {
+    ...references,
+    ...createMerges(rpc, references),
+    ...createDiffs(rpc),
+
     async probe(limitMs) {
       // GitLab's Gitaly serves the health service, gitaly-rs only ServerInfo; whichever answered is asked from then on.
       while (probes.length > 0) {
@@ -178,34 +202,6 @@ export function createGitBackend(config: GitConfig, metrics: Metrics, logger: Lo
       }
     },
 
-    async branchTip(repository, branch, deadline) {
-      const request = { repository: wire(repository), name: Buffer.from(branch) }
-      try {
-        const [reply] = await call('FindBranch', timeout.default, deadline, request)
-        return tipOf(reply?.branch, branch)
-      } catch (error) {
-        if (isGitStatus(error, status.NOT_FOUND)) return undefined
-        throw error
-      }
-    },
-
-    async hasBranches(repository, deadline) {
-      const replies = await call('FindLocalBranches', timeout.default, deadline, { repository: wire(repository) })
-      return replies.some(({ local_branches }) => Array.isArray(local_branches) && local_branches.length > 0)
-    },
-
-    async createBranch(repository, branch, from, user, deadline) {
-      const request = {
-        repository: wire(repository),
-        branch_name: Buffer.from(branch),
-        user: wireUser(user),
-        start_point: Buffer.from(from),
-      }
-      const [reply] = await call('UserCreateBranch', timeout.default, deadline, request)
-      const tip = tipOf(reply?.branch, branch) ?? (await this.branchTip(repository, branch, deadline))
-      return nonEmptyCommit('UserCreateBranch', tip)
-    },
-
     async stat(repository, revision, path, deadline) {
       const replies = await getBlobs(repository, revision, path, 0, deadline)
       return objectOf(replies)
@@ -239,53 +235,16 @@ export function createGitBackend(config: GitConfig, metrics: Metrics, logger: Lo
         }))
     },
 
-    async commitFile(repository, commit, user, deadline) {
-      const name = Buffer.from(user.email)
-      const header = {
-        repository: wire(repository),
-        user: wireUser(user),
-        branch_name: Buffer.from(commit.branch),
-        commit_message: Buffer.from(commit.message),
-        commit_author_name: name,
-        commit_author_email: name,
-        // GC4: without a start branch, and bound to the commit that this edit was made on.
-        ...(commit.expectedTip === undefined ? {} : { expected_old_oid: commit.expectedTip }),
-      }
+    commitFile(repository, commit, user, deadline) {
       const action = { action: ACTIONS[commit.action], file_path: Buffer.from(commit.path) }
-      const [reply] = await call(
-        'UserCommitFiles',
-        timeout.commit,
-        deadline,
-        { header },
-        { action: { header: action } },
-        ...contentMessages(commit),
-      )
-      const refusal = String(reply?.index_error ?? '') || String(reply?.pre_receive_error ?? '')
-      if (refusal !== '') {
-        throw new GitError('UserCommitFiles', status.FAILED_PRECONDITION, refusal, new Metadata())
-      }
-      return nonEmptyCommit('UserCommitFiles', (reply?.branch_update as Message | null)?.commit_id)
+      const messages = [{ action: { header: action } }, ...contentMessages(commit)]
+      return commitActions(repository, commit, user, deadline, messages)
     },
+
+    commitNothing: (repository, commit, user, deadline) => commitActions(repository, commit, user, deadline, []),
 
     close: () => client.close(),
   }
-}
-
-function loadMethods(): Map<string, Method> {
-  const directory = `${import.meta.dirname}/../../proto`
-  const definitions = loadSync('gitaly.proto', {
-    includeDirs: [directory],
-    keepCase: true,
-    longs: Number,
-    defaults: true,
-    oneofs: true,
-  })
-  const methods = new Map<string, Method>()
-  for (const definition of Object.values(definitions)) {
-    if ('format' in definition) continue
-    for (const [name, method] of Object.entries(definition)) methods.set(name, method as Method)
-  }
-  return methods
 }
 
 function probeOnce(client: Client, path: string, limitMs: number): Promise<Buffer> {
@@ -297,32 +256,6 @@ function probeOnce(client: Client, path: string, limitMs: number): Promise<Buffe
       else resolve(reply ?? Buffer.alloc(0))
     })
   })
-}
-
-function wire(repository: Repository) {
-  return {
-    storage_name: 'default',
-    relative_path: repository.path,
-    gl_repository: `project-${repository.appId.toHexString()}`,
-  }
-}
-
-function wireUser(user: User): Message {
-  const email = Buffer.from(user.email)
-  return { gl_id: `user-${user.id.toHexString()}`, name: email, email, gl_username: user.email, timezone: 'UTC' }
-}
-
-/** GC1: names may come back in full, and may be those of another branch that begins alike. */
-function tipOf(branch: unknown, wanted: string): string | undefined {
-  const { name, target_commit } = (branch ?? {}) as { name?: Buffer; target_commit?: { id?: string } | null }
-  const found = String(name ?? '').replace(/^refs\/heads\//, '')
-  return found === wanted ? target_commit?.id || undefined : undefined
-}
-
-/** GC8: an empty id in a success is an error, never a value to store. */
-function nonEmptyCommit(method: string, commit: unknown): string {
-  if (typeof commit === 'string' && commit !== '') return commit
-  throw new GitError(method, status.INTERNAL, 'the reply names no commit', new Metadata())
 }
 
 function objectOf(replies: Message[]): GitObject | undefined {

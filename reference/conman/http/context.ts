@@ -1,5 +1,6 @@
 /** Who asks, and on which request: what services need to know of the HTTP side, and nothing more. */
 import type { ObjectId } from 'mongodb'
+import type { Role } from '../roles.ts'
 
 export interface User {
   id: ObjectId
@@ -18,4 +19,6 @@ export interface Origin {
 /** A signed-in caller on one request. */
 export interface Caller extends Origin {
   user: User
+  /** The caller's role on the path's app, as it is stored at this moment; undefined outside of an app. */
+  role: Role | undefined
 }

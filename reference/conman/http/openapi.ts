@@ -10,7 +10,10 @@ interface ObjectSchema {
 }
 
 const ERROR_RESPONSES = Object.fromEntries(
-  [400, 401, 403, 404, 409, 429, 500].map((status) => [String(status), { $ref: '#/components/responses/Error' }]),
+  [400, 401, 403, 404, 409, 429, 500, 'default'].map((status) => [
+    String(status),
+    { $ref: '#/components/responses/Error' },
+  ]),
 )
 
 export function apiDescription(routes: RouteTable): object {
@@ -64,9 +67,25 @@ function operation({ method, url, options }: RouteEntry, path: string): object {
     ...(config?.role !== undefined && { description: `Lowest role on the app: ${config.role}.` }),
     parameters: [...pathParameters(url), ...queryParameters(schema?.querystring as ObjectSchema | undefined)],
     ...(body !== undefined && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
-    responses: { '2XX': { description: 'Success.' }, ...ERROR_RESPONSES },
+    responses: { ...successes(config?.answers), ...ERROR_RESPONSES },
     security: config?.public === true ? [] : [{ bearerAuth: [] }],
   }
+}
+
+function successes(answers: Readonly<Record<number, TSchema>> = {}): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, schema]) => [
+      status,
+      {
+        description: status === '201' ? 'Created.' : 'Success.',
+        // Text is not described any further: metrics and pages have formats of their own.
+        content:
+          'contentMediaType' in schema
+            ? { [String(schema.contentMediaType)]: { schema: { type: 'string' } } }
+            : { 'application/json': { schema } },
+      },
+    ]),
+  )
 }
 
 /** `get_api_apps_by_appId` for `GET /api/apps/{appId}`. */

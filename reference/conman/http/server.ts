@@ -11,18 +11,30 @@ import { appRoutes } from '../apps/routes.ts'
 import { auditRoutes } from '../audit/routes.ts'
 import { gate } from '../auth/gate.ts'
 import { authRoutes } from '../auth/routes.ts'
+import { changesetContentRoutes } from '../changesets/diff-routes.ts'
+import { changesetRoutes } from '../changesets/routes.ts'
+import { commentRoutes } from '../comments/routes.ts'
+import { deploymentRoutes } from '../deployments/routes.ts'
+import { environmentRoutes } from '../environments/routes.ts'
 import { fileRoutes } from '../files/routes.ts'
 import { healthRoutes } from '../health/routes.ts'
 import { inviteRoutes } from '../invites/routes.ts'
 import { jobRoutes } from '../jobs/routes.ts'
 import { withRequestId } from '../logging.ts'
+import { meRoutes } from '../me/routes.ts'
 import { memberRoutes } from '../members/routes.ts'
 import { metricsRoutes } from '../metrics/routes.ts'
+import { overrideRoutes } from '../overrides/routes.ts'
+import { passwordResetRoutes } from '../password-reset/routes.ts'
+import { profileRoutes } from '../profiles/routes.ts'
+import { queueRoutes } from '../queue/routes.ts'
+import { releaseRoutes } from '../releases/routes.ts'
 import type { Services } from '../services.ts'
+import { tempEnvironmentRoutes } from '../temp-environments/routes.ts'
 import { workspaceRoutes } from '../workspaces/routes.ts'
+import { descriptionRoutes } from './description-routes.ts'
 import { handleError } from './error-handler.ts'
 import { ApiError } from './errors.ts'
-import { apiDescription } from './openapi.ts'
 import { requestIdOf } from './request-id.ts'
 import { createRouteTable, type RouteTable } from './route-table.ts'
 
@@ -36,11 +48,23 @@ declare module 'fastify' {
 const BODY_LIMIT_BYTES = 10_485_760
 const FEATURES = [
   authRoutes,
+  passwordResetRoutes,
+  meRoutes,
   appRoutes,
   memberRoutes,
   inviteRoutes,
+  environmentRoutes,
+  profileRoutes,
   workspaceRoutes,
   fileRoutes,
+  changesetRoutes,
+  changesetContentRoutes,
+  overrideRoutes,
+  commentRoutes,
+  queueRoutes,
+  releaseRoutes,
+  deploymentRoutes,
+  tempEnvironmentRoutes,
   jobRoutes,
   auditRoutes,
   healthRoutes,
@@ -80,9 +104,7 @@ export async function createServer(services: Services): Promise<FastifyInstance>
 
   await server.register(gate, { services })
   for (const feature of FEATURES) await server.register(feature, { services })
-  server.get('/api/openapi.json', { config: { public: true, summary: 'This description.' } }, async () =>
-    apiDescription(routes),
-  )
+  await server.register(descriptionRoutes, { routes })
   return server
 }
 

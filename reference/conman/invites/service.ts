@@ -33,14 +33,16 @@ export function createInviteService(services: Services): InviteService {
   }
 
   async function mail(app: AppDocument, invite: InviteDocument): Promise<void> {
-    await services.outbox.enqueue({
-      userId: null,
-      recipient: invite.email,
-      appId: app._id,
-      eventType: 'invite',
-      subject: `[${app.name}] Invitation: ${invite.role}`,
-      body: `You are invited to ${app.name} as ${invite.role}.\nToken: ${invite.token}\n`,
-    })
+    await services.outbox.enqueue([
+      {
+        userId: null,
+        recipient: invite.email,
+        appId: app._id,
+        eventType: 'invite',
+        subject: `[${app.name}] Invitation: ${invite.role}`,
+        body: `You are invited to ${app.name} as ${invite.role}.\nToken: ${invite.token}\n`,
+      },
+    ])
   }
 
   async function recordInvite(

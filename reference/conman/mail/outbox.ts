@@ -2,12 +2,17 @@
  * The outbox: mails are rows first, written with what they tell about, and delivered by the worker in bounded batches.
  *
  * Delivery appends to a file, one JSON object a line, when one is configured; the rows and that file are the only places
- * where an invite's token is.
+ * where a token for an invite or a new password is.
  */
 import { appendFile } from 'node:fs/promises'
-import { ObjectId } from 'mongodb'
+import { type Filter, ObjectId } from 'mongodb'
+import { createBatcher } from '../batcher.ts'
+import { within } from '../bounded.ts'
+import { uuidV7 } from '../http/request-id.ts'
 import { describeError } from '../logging.ts'
 import type { NotificationDocument } from '../mongo/documents.ts'
+import { idOf } from '../mongo/ids.ts'
+import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 
 export interface Mail {
@@ -17,71 +22,103 @@ export interface Mail {
   eventType: string
   subject: string
   body: string
+  /** Names the occasion where it may be told twice, by a job that is run again: the recipient gets one mail of it. */
+  once?: string
+  /** A row like any other that is never sent. */
+  suppressed?: boolean
 }
 
 export interface Outbox {
-  /** A mail that cannot be queued is logged and never fails what it tells about. */
-  enqueue(mail: Mail): Promise<void>
+  /** Mails that cannot be queued are logged and never fail what they tell about. */
+  enqueue(mails: readonly Mail[]): Promise<void>
   /** Delivers what waits, at most one batch; answers how many rows it took. */
   drain(): Promise<number>
 }
 
-const BATCH = 20
+const BATCH = 100
+/** An answer must not wait for its mails as long as an outage of the database lasts. */
+const ENQUEUE_LIMIT_MS = 2_000
+const BATCHES = { maxSize: 50, patienceMs: 250, lingerMs: 10 }
+/** A worker that died while sending leaves its batch marked; after this long another sends it. */
+const SENDING_LIMIT_MS = 60_000
 
 export function createOutbox(services: Services): Outbox {
   const events = services.store.data.notification_events
 
-  async function deliver(mail: NotificationDocument): Promise<void> {
-    if (services.config.outboxFile === undefined) return
-    const { recipient_email, event_type, subject, body, created_at } = mail
-    const line = JSON.stringify({ id: mail._id, recipient_email, event_type, subject, body, created_at })
-    await appendFile(services.config.outboxFile, `${line}\n`)
+  const insert = createBatcher(async (groups: NotificationDocument[][]) => {
+    await events.insertMany(groups.flat(), { ordered: false }).catch((error: unknown) => {
+      // What was told before is not told again; each of the others was tried on its own.
+      if (!isDuplicateKey(error)) throw error
+    })
+    return groups
+  }, BATCHES)
+
+  async function deliver(mails: readonly NotificationDocument[]): Promise<void> {
+    if (services.config.outboxFile === undefined || mails.length === 0) return
+    const lines = mails.map(({ _id, user_id, recipient_email, app_id, event_type, subject, body, created_at }) =>
+      JSON.stringify({ id: _id, user_id, recipient_email, app_id, event_type, subject, body, created_at }),
+    )
+    await appendFile(services.config.outboxFile, `${lines.join('\n')}\n`)
+  }
+
+  /** Marks a batch as this worker's; several workers may drain at the same time. */
+  async function take(): Promise<{ batch: string; mails: NotificationDocument[] }> {
+    const now = Date.now()
+    const waiting: Filter<NotificationDocument> = {
+      $or: [{ state: 'queued' }, { state: 'sending', updated_at: { $lt: new Date(now - SENDING_LIMIT_MS) } }],
+    }
+    const ids = await events
+      .find(waiting, { projection: { _id: 1 } })
+      .sort({ created_at: 1 })
+      .limit(BATCH)
+      .toArray()
+    const batch = uuidV7()
+    if (ids.length === 0) return { batch, mails: [] }
+    const mine = { _id: { $in: ids.map(({ _id }) => _id) }, ...waiting }
+    await events.updateMany(mine, { $set: { state: 'sending', sent_by: batch, updated_at: new Date(now) } })
+    const mails = await events.find({ sent_by: batch, state: 'sending' }).sort({ created_at: 1 }).toArray()
+    return { batch, mails }
   }
 
   return {
-    async enqueue(mail) {
+    async enqueue(mails) {
+      if (mails.length === 0) return
       const now = new Date()
-      const row: NotificationDocument = {
-        _id: new ObjectId(),
-        user_id: mail.userId,
-        recipient_email: mail.recipient,
-        app_id: mail.appId,
-        event_type: mail.eventType,
-        subject: mail.subject,
-        body: mail.body,
-        state: 'queued',
-        error_message: null,
-        created_at: now,
-        updated_at: now,
-      }
-      try {
-        await events.insertOne(row)
-      } catch (error) {
-        services.logger.error({ event_type: mail.eventType, ...describeError(error) }, 'failed to enqueue notification')
-      }
+      const rows = mails.map(
+        (mail): NotificationDocument => ({
+          _id: mail.once === undefined ? new ObjectId() : idOf(mail.eventType, mail.once, mail.recipient),
+          user_id: mail.userId,
+          recipient_email: mail.recipient,
+          app_id: mail.appId,
+          event_type: mail.eventType,
+          subject: mail.subject,
+          body: mail.body,
+          state: mail.suppressed === true ? 'suppressed' : 'queued',
+          error_message: null,
+          created_at: now,
+          updated_at: now,
+        }),
+      )
+      await within(ENQUEUE_LIMIT_MS, insert(rows)).catch((error: unknown) => {
+        services.logger.error(
+          { event_type: mails[0]?.eventType, mails: mails.length, ...describeError(error) },
+          'failed to enqueue notification',
+        )
+      })
     },
 
     async drain() {
-      // Looking costs less than an update that changes nothing and still waits for the majority.
-      if ((await events.countDocuments({ state: 'queued' }, { limit: 1 })) === 0) return 0
-      for (let taken = 0; taken < BATCH; taken += 1) {
-        const mail = await events.findOneAndUpdate(
-          { state: 'queued' },
-          { $set: { state: 'sending', updated_at: new Date() } },
-          { sort: { created_at: 1 }, returnDocument: 'after' },
-        )
-        if (mail === null) return taken
-        let outcome: Pick<NotificationDocument, 'state' | 'error_message'>
-        try {
-          await deliver(mail)
-          outcome = { state: 'sent', error_message: null }
-        } catch (error) {
-          outcome = { state: 'failed', error_message: 'the outbox could not be written' }
-          services.logger.error({ notification_id: mail._id, ...describeError(error) }, 'notification not delivered')
-        }
-        await events.updateOne({ _id: mail._id }, { $set: { ...outcome, updated_at: new Date() } })
+      const { batch, mails } = await take()
+      if (mails.length === 0) return 0
+      let outcome: Pick<NotificationDocument, 'state' | 'error_message'> = { state: 'sent', error_message: null }
+      try {
+        await deliver(mails)
+      } catch (error) {
+        outcome = { state: 'failed', error_message: 'the outbox could not be written' }
+        services.logger.error({ mails: mails.length, ...describeError(error) }, 'notifications not delivered')
       }
-      return BATCH
+      await events.updateMany({ sent_by: batch, state: 'sending' }, { $set: { ...outcome, updated_at: new Date() } })
+      return mails.length
     },
   }
 }

@@ -33,7 +33,8 @@ export function createExposition(services: Services): Exposition {
   }
 
   async function lookUpLeaks(): Promise<void> {
-    const leaked = { state: 'expired', grace_expires_at: { $lt: new Date(Date.now() - HOUR_MS) } }
+    const endedBefore = new Date(Date.now() - HOUR_MS)
+    const leaked = { state: 'expired' as const, grace_expires_at: { $lt: endedBefore } }
     metrics.leakedTempEnvironments(await store.lists.temp_environments.countDocuments(leaked))
   }
 

@@ -5,12 +5,15 @@
  * where the same user's last write through this process ended, so nobody misses what they have just been told is stored.
  */
 import type { ClientSession, ClusterTime, MongoClient, Timestamp } from 'mongodb'
+import { inTransaction } from './transaction.ts'
 
 export interface Causality {
   /** Runs a write and remembers, for whoever it is done for, the moment at which it became visible. */
   write<T>(users: string | readonly string[], work: (session: ClientSession) => Promise<T>): Promise<T>
-  /** Runs reads that see at least the user's own last write. */
-  read<T>(user: string, work: (session: ClientSession) => Promise<T>): Promise<T>
+  /** Runs several writes as one (transaction.ts), and remembers the moment likewise. */
+  transaction<T>(users: string | readonly string[], work: (session: ClientSession) => Promise<T>): Promise<T>
+  /** Runs reads that see at least the last write of each of these users. */
+  read<T>(users: string | readonly string[], work: (session: ClientSession) => Promise<T>): Promise<T>
 }
 
 /** When a write became visible, and the cluster's signed clock of that moment. */
@@ -26,26 +29,30 @@ export function createCausality(client: MongoClient): Causality {
   const lastWrites = new Map<string, Moment>()
 
   function remember(user: string, { operationTime, clusterTime }: ClientSession): void {
-    if (operationTime === undefined) return
+    if (operationTime === undefined || lastWrites.get(user)?.operationTime.greaterThan(operationTime)) return
     lastWrites.delete(user)
     lastWrites.set(user, { operationTime, clusterTime })
     if (lastWrites.size > REMEMBERED_USERS) forgetOldest(lastWrites)
   }
 
+  async function write<T>(users: string | readonly string[], work: (session: ClientSession) => Promise<T>): Promise<T> {
+    const session = client.startSession({ causalConsistency: true })
+    try {
+      return await work(session)
+    } finally {
+      for (const user of [users].flat()) remember(user, session)
+      await session.endSession()
+    }
+  }
+
   return {
-    async write(users, work) {
+    write,
+    transaction: (users, work) => write(users, (session) => inTransaction(session, () => work(session))),
+    async read(users, work) {
       const session = client.startSession({ causalConsistency: true })
-      try {
-        return await work(session)
-      } finally {
-        for (const user of [users].flat()) remember(user, session)
-        await session.endSession()
-      }
-    },
-    async read(user, work) {
-      const session = client.startSession({ causalConsistency: true })
-      const lastWrite = lastWrites.get(user)
-      if (lastWrite !== undefined) {
+      for (const user of [users].flat()) {
+        const lastWrite = lastWrites.get(user)
+        if (lastWrite === undefined) continue
         // A member refuses to wait for a moment that its own clock has not heard of: the signed clock goes along.
         if (lastWrite.clusterTime !== undefined) session.advanceClusterTime(lastWrite.clusterTime)
         session.advanceOperationTime(lastWrite.operationTime)

@@ -7,6 +7,11 @@ interface Dated {
   updated_at: Date
 }
 
+/** Counts the changes of a document, so that what was read can be told from what is stored now (see concurrency.ts). */
+export interface Versioned {
+  version?: number
+}
+
 export interface UserDocument extends Dated {
   _id: ObjectId
   email: string
@@ -40,15 +45,63 @@ export interface AppDocument extends Dated {
   integration_branch: string
   settings: AppSettings
   created_by: ObjectId
+  /** Counts the changes of the queue, which pass here one after the other. */
+  queue_version?: number
 }
 
-export interface EnvironmentDocument extends Dated {
+export interface EnvironmentDocument extends Dated, Versioned {
   _id: ObjectId
   app_id: ObjectId
   name: string
   position: number
   is_canonical: boolean
   runtime_profile_id: ObjectId | null
+}
+
+export type EnvValue =
+  | { type: 'string'; value: string }
+  | { type: 'number'; value: number }
+  | { type: 'boolean'; value: boolean }
+  | { type: 'json'; value: unknown }
+
+export const PROFILE_KINDS = ['persistent_env', 'temp_workspace', 'temp_changeset'] as const
+export type ProfileKind = (typeof PROFILE_KINDS)[number]
+
+/** The data key of a profile's secrets, wrapped by the master key that `key_id` names. */
+export interface WrappedKey {
+  key_id: string
+  wrapped: string
+}
+
+export interface RuntimeProfileDocument extends Dated, Versioned {
+  _id: ObjectId
+  app_id: ObjectId
+  name: string
+  kind: ProfileKind
+  base_url: string
+  env_vars: Record<string, EnvValue>
+  /** Base64 of nonce, ciphertext and tag, by the secret's name. */
+  secrets_encrypted: Record<string, string>
+  /** Absent where the secrets are in Conman's own form, encrypted by the master key itself. */
+  secrets_key?: WrappedKey | null
+  database_engine: string
+  connection_ref: string
+  provisioning_mode: string
+  base_profile_id: ObjectId | null
+  migration_paths: string[]
+  migration_command: string | null
+  revision: number
+}
+
+export interface RuntimeProfileRevisionDocument {
+  _id: ObjectId
+  profile_id: ObjectId
+  app_id: ObjectId
+  revision: number
+  /** The whole profile as it was, its secrets encrypted. */
+  snapshot: RuntimeProfileDocument
+  created_by: ObjectId | null
+  created_at: Date
 }
 
 export interface InviteDocument {
@@ -63,6 +116,16 @@ export interface InviteDocument {
   created_at: Date
 }
 
+export interface PasswordResetTokenDocument {
+  _id: ObjectId
+  /** Null for an address without an account: asking for one must cost the same as for any other. */
+  user_id: ObjectId | null
+  token: string
+  expires_at: Date
+  used_at: Date | null
+  created_at: Date
+}
+
 export interface WorkspaceDocument extends Dated {
   _id: ObjectId
   app_id: ObjectId
@@ -72,7 +135,168 @@ export interface WorkspaceDocument extends Dated {
   is_default: boolean
   base_ref_type: 'branch' | 'tag' | 'commit'
   base_ref_value: string
+  /** The integration commit that the branch stands on: where it began, or was last synced or reset to. */
+  base_sha?: string
   head_sha: string
+}
+
+export const CHANGESET_STATES = [
+  'draft',
+  'submitted',
+  'in_review',
+  'approved',
+  'changes_requested',
+  'rejected',
+  'queued',
+  'released',
+  'conflicted',
+  'needs_revalidation',
+] as const
+export type ChangesetState = (typeof CHANGESET_STATES)[number]
+
+export type RevalidationStatus = 'valid' | 'test_failed' | 'conflicted'
+
+export interface ChangesetDocument extends Dated, Versioned {
+  _id: ObjectId
+  app_id: ObjectId
+  workspace_id: ObjectId
+  title: string
+  description: string | null
+  state: ChangesetState
+  author_user_id: ObjectId
+  /** The integration commit that the change is made on. */
+  base_sha: string
+  head_sha: string
+  submitted_head_sha: string | null
+  revision: number
+  /** Stored with text for ids and dates, as Conman's own database has them. */
+  approvals: { user_id: string; role: Role; approved_at: string }[]
+  required_approval_count: number
+  queue_position: number | null
+  queued_at: Date | null
+  last_revalidation_status: RevalidationStatus | null
+  last_revalidation_files: string[]
+  last_revalidation_job_id: ObjectId | null
+  /** True until the changeset is released or rejected: a workspace has at most one such. */
+  open: boolean
+}
+
+export interface ChangesetRevisionDocument {
+  _id: ObjectId
+  changeset_id: ObjectId
+  revision: number
+  head_sha: string
+  base_sha: string
+  profile_overrides: { key: string; value: EnvValue; target_profile_id: ObjectId | null }[]
+  created_by: ObjectId
+  created_at: Date
+}
+
+export interface ChangesetReviewDocument {
+  _id: ObjectId
+  app_id: ObjectId
+  changeset_id: ObjectId
+  revision: number
+  reviewer_user_id: ObjectId
+  decision: 'approved' | 'changes_requested' | 'rejected'
+  comment: string | null
+  created_at: Date
+}
+
+export interface ChangesetCommentDocument extends Dated, Versioned {
+  _id: ObjectId
+  app_id: ObjectId
+  changeset_id: ObjectId
+  author_user_id: ObjectId
+  body: string
+  file_path: string | null
+  line_number: number | null
+  parent_comment_id: ObjectId | null
+  resolved: boolean
+}
+
+/** What a comment said before an edit. */
+export interface ChangesetCommentRevisionDocument {
+  _id: ObjectId
+  comment_id: ObjectId
+  body: string
+  edited_at: Date
+}
+
+export interface ProfileOverrideDocument extends Dated {
+  _id: ObjectId
+  app_id: ObjectId
+  changeset_id: ObjectId
+  key: string
+  value: EnvValue
+  target_profile_id: ObjectId | null
+}
+
+export const RELEASE_STATES = [
+  'draft_release',
+  'assembling',
+  'validated',
+  'published',
+  'deployed_partial',
+  'deployed_full',
+  'rolled_back',
+] as const
+export type ReleaseState = (typeof RELEASE_STATES)[number]
+
+export interface ReleaseDocument extends Dated, Versioned {
+  _id: ObjectId
+  app_id: ObjectId
+  tag: string
+  state: ReleaseState
+  ordered_changeset_ids: ObjectId[]
+  compose_job_id: ObjectId | null
+  /** The integration commit that the release was composed on, and the commit that came of it. */
+  compose_base_sha: string | null
+  composed_sha: string | null
+  /** Who began to publish, and when: a publication that was cut short is finished from here. */
+  publishing: { user_id: ObjectId; at: Date; request_id: string } | null
+  published_sha: string | null
+  published_at: Date | null
+  published_by: ObjectId | null
+}
+
+/** A changeset in a release that is being composed or has been: it can be in one such release at a time. */
+export interface ReleaseChangesetDocument {
+  _id: ObjectId
+  app_id: ObjectId
+  release_id: ObjectId
+  changeset_id: ObjectId
+  position: number
+  merge_sha: string | null
+  /** True until the release is published or falls back to a draft. */
+  reserved?: boolean
+}
+
+export const DEPLOYMENT_STATES = ['pending', 'running', 'succeeded', 'failed', 'canceled'] as const
+export type DeploymentState = (typeof DEPLOYMENT_STATES)[number]
+
+export const ROLLBACK_MODES = ['revert_and_release', 'redeploy_prior_tag'] as const
+export type RollbackMode = (typeof ROLLBACK_MODES)[number]
+
+export interface DeploymentDocument extends Dated, Versioned {
+  _id: ObjectId
+  app_id: ObjectId
+  environment_id: ObjectId
+  release_id: ObjectId
+  state: DeploymentState
+  is_skip_stage: boolean
+  is_concurrent_batch: boolean
+  approvals: ObjectId[]
+  rollback_mode: RollbackMode | null
+  rollback_source_release_id: ObjectId | null
+  job_id: ObjectId | null
+  started_at: Date | null
+  finished_at: Date | null
+  created_by: ObjectId
+  /** True while pending or running: an environment has at most one such. */
+  active: boolean
+  /** The fencing number of the job's attempt that works on it. */
+  job_fence?: number
 }
 
 export const JOB_TYPES = [
@@ -114,6 +338,23 @@ export interface JobDocument extends Dated {
   max_attempts?: number
   /** Grows with every claim: a write that carries an older number comes from a worker that lost the job. */
   fence?: number
+  /** When the worker that runs the job last renewed its lock. */
+  heartbeat_at?: Date | null
+  /** Not to be claimed before: a failed attempt waits longer each time. */
+  not_before?: Date | null
+  /** Unique among the jobs that have one: see `NewJob.exclusive`. */
+  exclusive_key?: string
+  exclusive_while?: ExclusiveWhile
+}
+
+export type ExclusiveWhile = 'queued' | 'unfinished'
+
+/** What operators switch: a type of job that is here is not claimed. */
+export interface JobPauseDocument {
+  /** The type. */
+  _id: string
+  paused_at: Date
+  reason: string | null
 }
 
 export interface JobLogDocument {
@@ -159,8 +400,11 @@ export interface NotificationDocument extends Dated {
   event_type: string
   subject: string
   body: string
-  state: 'queued' | 'sending' | 'sent' | 'failed'
+  /** `suppressed`: written for the sake of an equal answer, never sent. */
+  state: 'queued' | 'sending' | 'sent' | 'failed' | 'suppressed'
   error_message: string | null
+  /** Which worker's batch a mail is in while it is being sent. */
+  sent_by?: string | null
 }
 
 export interface LoginThrottleDocument {
@@ -171,11 +415,44 @@ export interface LoginThrottleDocument {
   updated_at: Date
 }
 
-export interface TempEnvironmentDocument extends Dated {
+export const TEMP_ENVIRONMENT_STATES = ['provisioning', 'active', 'expiring', 'expired', 'deleted'] as const
+export type TempEnvironmentState = (typeof TEMP_ENVIRONMENT_STATES)[number]
+
+export interface TempEnvironmentDocument extends Dated, Versioned {
   _id: ObjectId
   app_id: ObjectId
-  state: string
+  kind: 'workspace' | 'changeset'
+  /** Text, as Conman's own database has it. */
+  source_id: string
+  owner_user_id: ObjectId
+  state: TempEnvironmentState
+  base_profile_id: ObjectId | null
+  runtime_profile_id: ObjectId | null
+  env_var_overrides: Record<string, EnvValue>
+  url: string
+  db_name: string
+  /** The snapshot branch of the workspace kind, once there is one. */
+  branch_name: string | null
+  /** The commit that its files are of. */
+  head_sha: string | null
+  idle_ttl_seconds: number
+  grace_ttl_seconds: number
+  last_activity_at: Date
+  expires_at: Date
   grace_expires_at: Date | null
+  expiry_warning_sent: boolean
+  /** When the clean-up of an expired one was last asked for. */
+  cleanup_requested_at: Date | null
+  /** True while provisioning, active or expiring: a source has at most one such. */
+  active: boolean
+  /** The fencing number of the job's attempt that works on it. */
+  job_fence?: number
+}
+
+export interface NotificationPreferenceDocument extends Dated {
+  _id: ObjectId
+  user_id: ObjectId
+  email_enabled: boolean
 }
 
 /** Every collection whose documents this server reads or writes by type. */
@@ -184,13 +461,27 @@ export interface Documents {
   app_memberships: MembershipDocument
   apps: AppDocument
   environments: EnvironmentDocument
+  runtime_profiles: RuntimeProfileDocument
+  runtime_profile_revisions: RuntimeProfileRevisionDocument
   invites: InviteDocument
+  password_reset_tokens: PasswordResetTokenDocument
   workspaces: WorkspaceDocument
+  changesets: ChangesetDocument
+  changeset_revisions: ChangesetRevisionDocument
+  changeset_reviews: ChangesetReviewDocument
+  changeset_comments: ChangesetCommentDocument
+  changeset_comment_revisions: ChangesetCommentRevisionDocument
+  changeset_profile_overrides: ProfileOverrideDocument
+  release_batches: ReleaseDocument
+  release_changesets: ReleaseChangesetDocument
+  deployments: DeploymentDocument
+  temp_environments: TempEnvironmentDocument
   jobs: JobDocument
   job_logs: JobLogDocument
+  job_pauses: JobPauseDocument
   job_runner_heartbeats: HeartbeatDocument
   audit_events: AuditDocument
+  notification_preferences: NotificationPreferenceDocument
   notification_events: NotificationDocument
   login_throttles: LoginThrottleDocument
-  temp_environments: TempEnvironmentDocument
 }

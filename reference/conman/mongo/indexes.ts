@@ -3,7 +3,8 @@
  *
  * Names are those of Conman's own database. Where the specification asks for other keys or for uniqueness (its table of 28,
  * cited as IX), the index has the specified form. Rules that hold at most once (one default workspace, one open changeset)
- * are partial unique indexes over a plain boolean, because MongoDB refuses `$nin` in a partial filter.
+ * are partial unique indexes over a plain boolean, because MongoDB refuses `$nin` in a partial filter. What a list is sorted
+ * by ends in `_id`, so that rows of the same millisecond have an order and no page repeats one.
  */
 import type { CreateIndexesOptions, Db } from 'mongodb'
 
@@ -54,7 +55,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
   runtime_profiles: [
     { name: 'runtime_profiles_app_name_unique', key: { app_id: 1, name: 1 }, options: unique },
     { name: 'runtime_profiles_app_kind', key: { app_id: 1, kind: 1 } },
-    { name: 'runtime_profiles_app_updated', key: { app_id: 1, updated_at: -1 } },
+    { name: 'runtime_profiles_app_updated', key: { app_id: 1, updated_at: -1, _id: -1 } },
   ],
   runtime_profile_revisions: [
     { name: 'runtime_profile_revisions_profile_rev', key: { profile_id: 1, revision: -1 }, options: unique },
@@ -75,9 +76,9 @@ export const INDEXES: Record<string, readonly Index[]> = {
     },
   ],
   changesets: [
-    { name: 'changeset_app_updated_at', key: { app_id: 1, updated_at: -1 } },
+    { name: 'changeset_app_updated_at', key: { app_id: 1, updated_at: -1, _id: -1 } },
     { name: 'changeset_app_state', key: { app_id: 1, state: 1 } }, // IX7
-    { name: 'changeset_app_state_updated', key: { app_id: 1, state: 1, updated_at: -1 } },
+    { name: 'changeset_app_state_updated', key: { app_id: 1, state: 1, updated_at: -1, _id: -1 } },
     { name: 'changeset_workspace_state', key: { workspace_id: 1, state: 1 } }, // IX8
     { name: 'changeset_workspace_open_unique', key: { workspace_id: 1, open: 1 }, options: uniqueWhere('open') },
     { name: 'changeset_app_author', key: { app_id: 1, author_user_id: 1 } }, // IX9
@@ -87,7 +88,9 @@ export const INDEXES: Record<string, readonly Index[]> = {
   changeset_revisions: [
     { name: 'changeset_revisions_changeset_revision', key: { changeset_id: 1, revision: 1 }, options: unique }, // IX10
   ],
+  changeset_reviews: [{ name: 'changeset_reviews_changeset', key: { changeset_id: 1, created_at: 1 } }], // IX11
   changeset_comments: [{ name: 'changeset_comments_changeset_created', key: { changeset_id: 1, created_at: 1 } }], // IX12
+  changeset_comment_revisions: [{ name: 'comment_revisions_comment', key: { comment_id: 1, edited_at: 1 } }],
   changeset_profile_overrides: [
     {
       name: 'override_changeset_key_target_unique',
@@ -97,19 +100,30 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'override_changeset_created', key: { changeset_id: 1, created_at: 1 } },
   ],
   release_batches: [
-    { name: 'release_app_created', key: { app_id: 1, created_at: -1 } },
+    { name: 'release_app_created', key: { app_id: 1, created_at: -1, _id: -1 } },
     { name: 'release_app_state', key: { app_id: 1, state: 1 } }, // IX13
-    { name: 'release_app_state_created', key: { app_id: 1, state: 1, created_at: -1 } },
+    { name: 'release_app_state_created', key: { app_id: 1, state: 1, created_at: -1, _id: -1 } },
     { name: 'release_app_tag_unique', key: { app_id: 1, tag: 1 }, options: unique }, // IX14
+    { name: 'release_state_updated', key: { state: 1, updated_at: 1 } },
+  ],
+  release_changesets: [
+    { name: 'release_changesets_release', key: { release_id: 1, position: 1 } }, // IX15
+    {
+      name: 'release_changesets_reserved_unique',
+      key: { changeset_id: 1, reserved: 1 },
+      options: uniqueWhere('reserved'),
+    },
   ],
   deployments: [
-    { name: 'deployment_app_created', key: { app_id: 1, created_at: -1 } },
+    { name: 'deployment_app_created', key: { app_id: 1, created_at: -1, _id: -1 } },
     { name: 'deployment_env_lock_lookup', key: { app_id: 1, environment_id: 1, state: 1 } }, // IX18
     { name: 'deployment_env_active_unique', key: { environment_id: 1, active: 1 }, options: uniqueWhere('active') },
     { name: 'deployment_release', key: { release_id: 1 } }, // IX19
+    { name: 'deployment_app_release_state', key: { app_id: 1, release_id: 1, state: 1, environment_id: 1 } },
+    { name: 'deployment_env_state_finished', key: { app_id: 1, environment_id: 1, state: 1, finished_at: -1 } },
   ],
   temp_environments: [
-    { name: 'temp_env_app_created', key: { app_id: 1, created_at: -1 } },
+    { name: 'temp_env_app_created', key: { app_id: 1, created_at: -1, _id: -1 } },
     { name: 'temp_env_app_state', key: { app_id: 1, state: 1 } }, // IX20
     { name: 'temp_env_expires', key: { expires_at: 1 } }, // IX21
     { name: 'temp_env_owner_state', key: { app_id: 1, owner_user_id: 1, state: 1 } },
@@ -122,10 +136,16 @@ export const INDEXES: Record<string, readonly Index[]> = {
   ],
   jobs: [
     { name: 'jobs_state_created_at', key: { state: 1, created_at: 1 } }, // IX22
-    { name: 'jobs_app_created_at', key: { app_id: 1, created_at: -1 } },
+    { name: 'jobs_app_created_at', key: { app_id: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_app_type_state', key: { app_id: 1, job_type: 1, state: 1 } }, // IX23
-    { name: 'jobs_app_type_state_created', key: { app_id: 1, job_type: 1, state: 1, created_at: -1 } },
+    { name: 'jobs_app_type_state_created', key: { app_id: 1, job_type: 1, state: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_entity_type_created', key: { app_id: 1, entity_type: 1, entity_id: 1, job_type: 1, created_at: -1 } },
+    { name: 'jobs_state_locked', key: { state: 1, locked_until: 1 } },
+    {
+      name: 'jobs_exclusive_unique',
+      key: { exclusive_key: 1 },
+      options: { unique: true, partialFilterExpression: { exclusive_key: { $type: 'string' } } },
+    },
   ],
   job_logs: [{ name: 'job_logs_job_timestamp', key: { job_id: 1, timestamp: 1 } }],
   job_runner_heartbeats: [
@@ -133,12 +153,12 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'heartbeat_ttl', key: { beat_at: 1 }, options: { expireAfterSeconds: 30 * DAY_SECONDS } },
   ],
   audit_events: [
-    { name: 'audit_app_time', key: { app_id: 1, occurred_at: -1 } }, // IX24
+    { name: 'audit_app_time', key: { app_id: 1, occurred_at: -1, _id: -1 } }, // IX24
     { name: 'audit_entity', key: { entity_type: 1, entity_id: 1 } }, // IX25
     { name: 'audit_entity_time', key: { entity_type: 1, entity_id: 1, occurred_at: -1 } },
-    { name: 'audit_app_entity_time', key: { app_id: 1, entity_type: 1, entity_id: 1, occurred_at: -1 } },
-    { name: 'audit_app_actor_time', key: { app_id: 1, actor_user_id: 1, occurred_at: -1 } },
-    { name: 'audit_app_action_time', key: { app_id: 1, action: 1, occurred_at: -1 } },
+    { name: 'audit_app_entity_time', key: { app_id: 1, entity_type: 1, entity_id: 1, occurred_at: -1, _id: -1 } },
+    { name: 'audit_app_actor_time', key: { app_id: 1, actor_user_id: 1, occurred_at: -1, _id: -1 } },
+    { name: 'audit_app_action_time', key: { app_id: 1, action: 1, occurred_at: -1, _id: -1 } },
   ],
   notification_preferences: [{ name: 'notification_pref_user_unique', key: { user_id: 1 }, options: unique }], // IX26
   notification_events: [

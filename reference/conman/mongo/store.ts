@@ -33,6 +33,8 @@ export interface Store {
   readonly causality: Causality
   /** What nearly every request decides on, from the primary. */
   readonly lookups: Lookups
+  /** Another database of the same deployment: a temporary environment has its own. */
+  database(name: string): Db
   /** Whether the driver knows a member that takes writes. */
   primaryKnown(): boolean
   /** A ping of whichever member `primaryPreferred` picks; answers its duration. */
@@ -96,6 +98,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     log: collections(db, { readPreference: ReadPreference.secondaryPreferred, writeConcern: AUDIT }),
     causality: createCausality(client),
     lookups: createLookups(data),
+    database: (name) => client.db(name, { readPreference: ReadPreference.primary, writeConcern: MAJORITY }),
     primaryKnown: () => [...(topology?.servers.values() ?? [])].some((server) => WRITABLE.has(server.type)),
     async ping(limitMs) {
       const startedMs = performance.now()
@@ -125,15 +128,29 @@ const NAMES: { [Name in keyof Documents]: true } = {
   app_memberships: true,
   apps: true,
   environments: true,
+  runtime_profiles: true,
+  runtime_profile_revisions: true,
   invites: true,
+  password_reset_tokens: true,
   workspaces: true,
+  changesets: true,
+  changeset_revisions: true,
+  changeset_reviews: true,
+  changeset_comments: true,
+  changeset_comment_revisions: true,
+  changeset_profile_overrides: true,
+  release_batches: true,
+  release_changesets: true,
+  deployments: true,
+  temp_environments: true,
   jobs: true,
   job_logs: true,
+  job_pauses: true,
   job_runner_heartbeats: true,
   audit_events: true,
+  notification_preferences: true,
   notification_events: true,
   login_throttles: true,
-  temp_environments: true,
 }
 
 function collections(db: Db, options: HandleOptions): Collections {

@@ -1,7 +1,11 @@
-/** A server under test: the real program as a process, on the database and the git backend that the environment names. */
-import { spawn } from 'node:child_process'
+/**
+ * A server under test: the real program as a process, on the database and the git backend that the environment names. Whatever
+ * goes over the wire is held to the API description that the server serves.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { type ApiContract, createApiContract, type Description } from './api-contract.ts'
 
 export interface Answer {
   status: number
@@ -17,6 +21,10 @@ export interface Client {
 
 export interface ServerProcess extends AsyncDisposable {
   readonly logs: Record<string, unknown>[]
+  readonly process: ChildProcess
+  /** `host:port` */
+  readonly address: string
+  readonly contract: ApiContract
   client(token?: string): Client
 }
 
@@ -53,6 +61,9 @@ export async function startServer(args: string[], env: Record<string, string>): 
   const timer = setTimeout(() => ready.reject(new Error('the server was not ready in time')), READY_LIMIT_MS)
   const address = await ready.promise.finally(() => clearTimeout(timer))
 
+  const description = await fetch(`http://${address}/api/openapi.json`)
+  const contract = createApiContract((await description.json()) as Description)
+
   async function request(method: string, path: string, token: string | undefined, body: unknown, extra: object) {
     const headers: Record<string, string> = { ...extra }
     if (token !== undefined) headers.authorization = `Bearer ${token}`
@@ -60,18 +71,26 @@ export async function startServer(args: string[], env: Record<string, string>): 
     const payload = typeof body === 'string' ? body : body === undefined ? null : JSON.stringify(body)
     const response = await fetch(`http://${address}${path}`, { method, headers, body: payload })
     const text = await response.text()
-    const json = response.headers.get('content-type')?.startsWith('application/json') === true && text !== ''
-    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text }
+    const { status, headers: answered } = response
+    const contentType = answered.get('content-type') ?? ''
+    const received = contentType.startsWith('application/json') && text !== '' ? JSON.parse(text) : text
+    const problems = contract.problems({ method, path, sent: body, status, contentType, received })
+    if (problems.length > 0)
+      throw new Error(`not as the API description says:\n${problems.join('\n')}\n${text.slice(0, 2000)}`)
+    return { status, headers: answered, body: received }
   }
 
   return {
     logs,
+    process: child,
+    address,
+    contract,
     client: (token) => ({
       get: (path, headers = {}) => request('GET', path, token, undefined, headers),
       send: (method, path, body, headers = {}) => request(method, path, token, body, headers),
     }),
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGTERM')
       await once(child, 'exit')
     },
@@ -79,12 +98,19 @@ export async function startServer(args: string[], env: Record<string, string>): 
 }
 
 /** A worker has no address to wait for: what it did is seen in the database. */
-export function startWorker(env: Record<string, string>): { stop(): Promise<number | null> } {
+export interface WorkerProcess {
+  readonly process: ChildProcess
+  /** Asks it to end, and answers its exit code. */
+  stop(): Promise<number | null>
+}
+
+export function startWorker(env: Record<string, string>): WorkerProcess {
   const child = spawn(process.execPath, [MAIN, 'serve', '--role', 'worker'], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   return {
+    process: child,
     async stop() {
       child.kill('SIGTERM')
       const [code] = (await once(child, 'exit')) as [number | null]

@@ -22,7 +22,7 @@ const env: Record<string, string> = {
   CONMAN_MONGO_DB: database,
   CONMAN_GITALY_ADDRESS: gitAddress ?? '',
   CONMAN_JWT_SECRET: SECRET,
-  CONMAN_SECRETS_MASTER_KEY: 'key',
+  CONMAN_SECRETS_MASTER_KEY: 'the master key of the tests',
   CONMAN_TEMP_URL_DOMAIN: 'example.test',
   CONMAN_RATE_LIMIT_USER_PER_MINUTE: '0',
   CONMAN_RATE_LIMIT_WRITE_PER_MINUTE: '0',

@@ -3,17 +3,21 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { appOf, callerOf } from '../auth/gate.ts'
 import { AppParams } from '../http/identifiers.ts'
+import { dataOf, optional } from '../http/schemas.ts'
 import type { Services } from '../services.ts'
+import { Workspace } from './present.ts'
 
 export const WorkspaceParams = Type.Object({ appId: Type.String(), workspaceId: Type.String() })
-
-const NullableString = Type.Optional(Type.Union([Type.String(), Type.Null()]))
 
 export const workspaceRoutes: FastifyPluginAsyncTypebox<{ services: Services }> = async (server, { services }) => {
   server.get(
     '/api/apps/:appId/workspaces',
     {
-      config: { role: 'user', summary: 'List own workspaces; the default one is made when there is none.' },
+      config: {
+        role: 'user',
+        summary: 'List own workspaces; the default one is made when there is none.',
+        answers: { 200: dataOf(Type.Array(Workspace)) },
+      },
       schema: { params: AppParams },
     },
     async (request) => ({ data: await services.workspaces.list(callerOf(request, services), appOf(request)) }),
@@ -22,8 +26,15 @@ export const workspaceRoutes: FastifyPluginAsyncTypebox<{ services: Services }> 
   server.post(
     '/api/apps/:appId/workspaces',
     {
-      config: { role: 'user', summary: 'Create a workspace: an extra one with branch_name, else the default one.' },
-      schema: { params: AppParams, body: Type.Object({ title: NullableString, branch_name: NullableString }) },
+      config: {
+        role: 'user',
+        summary: 'Create a workspace: an extra one with branch_name, else the default one.',
+        answers: { 201: dataOf(Workspace) },
+      },
+      schema: {
+        params: AppParams,
+        body: Type.Object({ title: optional(Type.String()), branch_name: optional(Type.String()) }),
+      },
     },
     async (request, reply) => {
       const { title = null, branch_name: branchName = null } = request.body
@@ -35,7 +46,10 @@ export const workspaceRoutes: FastifyPluginAsyncTypebox<{ services: Services }> 
 
   server.get(
     '/api/apps/:appId/workspaces/:workspaceId',
-    { config: { role: 'user', summary: 'Read an own workspace.' }, schema: { params: WorkspaceParams } },
+    {
+      config: { role: 'user', summary: 'Read an own workspace.', answers: { 200: dataOf(Workspace) } },
+      schema: { params: WorkspaceParams },
+    },
     async (request) => {
       const { workspaceId } = request.params
       return { data: await services.workspaces.get(callerOf(request, services), appOf(request), workspaceId) }
@@ -45,8 +59,8 @@ export const workspaceRoutes: FastifyPluginAsyncTypebox<{ services: Services }> 
   server.patch(
     '/api/apps/:appId/workspaces/:workspaceId',
     {
-      config: { role: 'user', summary: 'Change the title; null clears it.' },
-      schema: { params: WorkspaceParams, body: Type.Object({ title: NullableString }) },
+      config: { role: 'user', summary: 'Change the title; null clears it.', answers: { 200: dataOf(Workspace) } },
+      schema: { params: WorkspaceParams, body: Type.Object({ title: optional(Type.String()) }) },
     },
     async (request) => {
       const { workspaceId } = request.params

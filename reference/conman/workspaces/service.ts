@@ -1,15 +1,18 @@
 /** Workspaces: a branch of one's own to edit on. Only the owner sees and changes a workspace. */
 import { status } from '@grpc/grpc-js'
 import { ObjectId } from 'mongodb'
+import { requireTitle } from '../apps/limits.ts'
 import { repositoryOf } from '../apps/service.ts'
 import { isGitStatus } from '../git/errors.ts'
+import type { Deadline } from '../git/wire.ts'
 import type { Caller } from '../http/context.ts'
-import { ApiError, conflict, forbidden, notFound, validation } from '../http/errors.ts'
+import { ApiError, conflict, forbidden, notFound } from '../http/errors.ts'
 import { objectId } from '../http/identifiers.ts'
 import type { AppDocument, WorkspaceDocument } from '../mongo/documents.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 import { defaultBranchName, requireWorkspaceBranchName } from './branch-name.ts'
+import { presentWorkspace } from './present.ts'
 
 export interface WorkspaceService {
   /** The caller's workspaces, the default one first; it is made when there is none. */
@@ -20,12 +23,8 @@ export interface WorkspaceService {
   update(caller: Caller, app: AppDocument, workspaceId: string, title: string | null | undefined): Promise<unknown>
   /** The caller's workspace as it is now, from the primary: for whoever is about to change it. */
   owned(caller: Caller, app: AppDocument, workspaceId: string): Promise<WorkspaceDocument>
-}
-
-const MAX_TITLE_LENGTH = 500
-
-export function presentWorkspace({ _id, ...workspace }: WorkspaceDocument) {
-  return { id: _id, ...workspace }
+  /** The integration commit that the workspace's branch stands on. */
+  baseOf(deadline: Deadline, app: AppDocument, workspace: WorkspaceDocument): Promise<string>
 }
 
 export function createWorkspaceService(services: Services): WorkspaceService {
@@ -74,6 +73,7 @@ export function createWorkspaceService(services: Services): WorkspaceService {
       is_default: input.isDefault,
       base_ref_type: 'branch',
       base_ref_value: app.integration_branch,
+      base_sha: head,
       head_sha: head,
       created_at: now,
       updated_at: now,
@@ -118,7 +118,7 @@ export function createWorkspaceService(services: Services): WorkspaceService {
     },
 
     async create(caller, app, { title, branchName }) {
-      requireTitle(title)
+      if (title !== null) requireTitle(title)
       try {
         if (branchName === null) {
           const held = { app_id: app._id, owner_user_id: caller.user.id, is_default: true }
@@ -145,7 +145,7 @@ export function createWorkspaceService(services: Services): WorkspaceService {
     async update(caller, app, workspaceId, title) {
       const before = await this.owned(caller, app, workspaceId)
       if (title === undefined || title === before.title) return presentWorkspace(before)
-      requireTitle(title)
+      if (title !== null) requireTitle(title)
       const after = await causality.write(caller.user.id.toHexString(), (session) =>
         data.workspaces.findOneAndUpdate(
           { _id: before._id, app_id: app._id },
@@ -171,11 +171,12 @@ export function createWorkspaceService(services: Services): WorkspaceService {
       const id = objectId(workspaceId, 'workspace id')
       return requireOwned(caller, app, id, await services.store.lookups.workspace(id))
     },
-  }
-}
 
-function requireTitle(title: string | null): void {
-  if (title !== null && title.length > MAX_TITLE_LENGTH) {
-    throw validation(`title must be at most ${MAX_TITLE_LENGTH} characters long`)
+    async baseOf(deadline, app, workspace) {
+      if (workspace.base_sha !== undefined) return workspace.base_sha
+      // A row that Conman itself wrote does not say; the integration branch is what it began from.
+      const tip = await services.git.branchTip(repositoryOf(app), app.integration_branch, deadline)
+      return tip ?? workspace.head_sha
+    },
   }
 }

@@ -1,0 +1,158 @@
+/** Handing a changeset in for review: its head is frozen, its suite is started, the reviewers are told. */
+import { ObjectId } from 'mongodb'
+import type { Caller } from '../http/context.ts'
+import { forbidden, validation } from '../http/errors.ts'
+import { objectId } from '../http/identifiers.ts'
+import { presentJob } from '../jobs/present.ts'
+import { REVIEWERS } from '../mail/notifications.ts'
+import type { AppDocument, ChangesetDocument, JobDocument } from '../mongo/documents.ts'
+import type { GivenOverride } from '../overrides/service.ts'
+import { atLeast } from '../roles.ts'
+import type { Services } from '../services.ts'
+import { OUT_OF_QUEUE, requireAllowed } from './machine.ts'
+import { changesetPath, presentChangeset } from './present.ts'
+
+export interface SubmissionInput {
+  /** The whole new set; undefined keeps the present one. */
+  overrides: readonly GivenOverride[] | undefined
+  /** Who shall review; undefined asks those again who have reviewed before. */
+  reviewers: readonly string[] | undefined
+}
+
+export interface Submission {
+  submit(caller: Caller, app: AppDocument, id: string, input: SubmissionInput): Promise<unknown>
+  resubmit(caller: Caller, app: AppDocument, id: string, input: SubmissionInput): Promise<unknown>
+  /** The suite's job of the changeset's present revision, if there is one. */
+  submitJob(changeset: ChangesetDocument): Promise<JobDocument | null>
+}
+
+export function createSubmission(services: Services): Submission {
+  const { data, causality } = services.store
+
+  async function handIn(
+    action: 'submit' | 'resubmit',
+    caller: Caller,
+    app: AppDocument,
+    id: string,
+    input: SubmissionInput,
+  ): Promise<unknown> {
+    const { changesets, overrides, jobs } = services
+    const before = await changesets.current(app, id)
+    if (!before.author_user_id.equals(caller.user.id)) throw forbidden('only the author may submit a changeset')
+    const rows = input.overrides && (await overrides.check(app, input.overrides))
+    const reviewers = input.reviewers && (await checkReviewers(app, input.reviewers))
+    requireAllowed(before.state, action)
+
+    const { head, base } = await headOf(caller, app, before)
+    await requireNews(action, before, { head, base })
+
+    const now = new Date()
+    const revision = before.revision + 1
+    const { after, job, included } = await causality.transaction(caller.user.id.toHexString(), async (session) => {
+      const set = {
+        state: 'submitted' as const,
+        head_sha: head,
+        base_sha: base,
+        submitted_head_sha: head,
+        revision,
+        approvals: [],
+        ...OUT_OF_QUEUE,
+        updated_at: now,
+      }
+      const after = await changesets.change(before, action, { $set: set }, session)
+      if (rows !== undefined) await overrides.store(after, rows, session)
+      const included = await overrides.current(after, session)
+      const frozen = included.map(({ key, value, target_profile_id }) => ({ key, value, target_profile_id }))
+      const row = {
+        _id: new ObjectId(),
+        changeset_id: after._id,
+        revision,
+        head_sha: head,
+        base_sha: base,
+        profile_overrides: frozen,
+        created_by: caller.user.id,
+        created_at: now,
+      }
+      await data.changeset_revisions.insertOne(row, { session })
+      const payload = { gate: action, app_id: app._id.toHexString(), changeset_id: after._id.toHexString(), revision }
+      const suite = { appId: app._id, type: 'msuite_submit' as const, entityId: after._id.toHexString(), payload }
+      const job = await jobs.enqueue({ ...suite, createdBy: caller.user.id }, session)
+      return { after, job, included }
+    })
+    jobs.counted(job)
+    await Promise.all([
+      changesets.audit(caller, caller.user, action === 'submit' ? 'submitted' : 'resubmitted', before, after),
+      tell(caller, app, after, action, reviewers),
+    ])
+    return {
+      changeset: presentChangeset(after),
+      job: presentJob(job),
+      included_profile_overrides: overrides.present(included),
+    }
+  }
+
+  /** Where the workspace is now; what is edited later is taken by the next submission. */
+  async function headOf(caller: Caller, app: AppDocument, changeset: ChangesetDocument) {
+    const workspace = await services.store.lookups.workspace(changeset.workspace_id)
+    if (workspace === undefined) return { head: changeset.head_sha, base: changeset.base_sha }
+    return { head: workspace.head_sha, base: await services.workspaces.baseOf(caller, app, workspace) }
+  }
+
+  async function requireNews(
+    action: 'submit' | 'resubmit',
+    before: ChangesetDocument,
+    { head, base }: { head: string; base: string },
+  ): Promise<void> {
+    if (head === base) throw validation('the workspace has no change')
+    if (action === 'submit' || head !== before.submitted_head_sha) return
+    // The same head again makes sense only where the suite said no, which may have had a passing reason.
+    const job = await submitJob(before)
+    if (job?.state !== 'failed' && job?.state !== 'canceled')
+      throw validation('nothing has changed since the last submission')
+  }
+
+  async function checkReviewers(app: AppDocument, given: readonly string[]): Promise<ObjectId[]> {
+    const ids = given.map((id) => objectId(id, 'reviewer_user_ids'))
+    const members = await data.app_memberships.find({ app_id: app._id, user_id: { $in: ids } }).toArray()
+    const able = new Set(
+      members.filter(({ role }) => atLeast(role, 'reviewer')).map((one) => one.user_id.toHexString()),
+    )
+    if (ids.some((id) => !able.has(id.toHexString()))) {
+      throw validation('reviewer_user_ids must be members with the role reviewer or higher')
+    }
+    return ids
+  }
+
+  async function tell(
+    caller: Caller,
+    app: AppDocument,
+    changeset: ChangesetDocument,
+    action: 'submit' | 'resubmit',
+    reviewers: readonly ObjectId[] | undefined,
+  ): Promise<void> {
+    const occasion = `${changeset._id.toHexString()} ${changeset.revision}`
+    const about = { app, title: changeset.title, link: changesetPath(changeset), actor: caller.user, occasion }
+    if (action === 'submit') {
+      await services.notifications.tell({ ...about, event: 'changeset_submitted', to: { roles: REVIEWERS } })
+    }
+    const asked = reviewers ?? (action === 'resubmit' ? await earlierReviewers(changeset) : [])
+    if (asked.length > 0) {
+      await services.notifications.tell({ ...about, event: 'review_requested', to: { users: asked } })
+    }
+  }
+
+  async function earlierReviewers(changeset: ChangesetDocument): Promise<ObjectId[]> {
+    return data.changeset_reviews.distinct('reviewer_user_id', { changeset_id: changeset._id })
+  }
+
+  async function submitJob(changeset: ChangesetDocument): Promise<JobDocument | null> {
+    const { _id, app_id, revision } = changeset
+    return services.jobs.newest(app_id, 'msuite_submit', _id.toHexString(), { revision })
+  }
+
+  return {
+    submit: (caller, app, id, input) => handIn('submit', caller, app, id, input),
+    resubmit: (caller, app, id, input) => handIn('resubmit', caller, app, id, input),
+    submitJob,
+  }
+}

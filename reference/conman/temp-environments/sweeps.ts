@@ -1,0 +1,7 @@
+/** What the worker looks after. */
+import type { Sweep } from '../jobs/sweeps.ts'
+import type { Services } from '../services.ts'
+
+export function tempEnvironmentSweeps(_services: Services): Sweep[] {
+  return []
+}
