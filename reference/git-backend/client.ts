@@ -5,7 +5,6 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
-  type ClientUnaryCall,
   type ClientWritableStream,
   credentials,
   Metadata,
@@ -21,7 +20,7 @@ export type Reply = any
 export interface FileChange {
   /** UserCommitFilesActionHeader.ActionType; CREATE if it is not given. */
   action?: number
-  path: string
+  path: string | Buffer
   content?: string | Buffer
   fields?: object
 }
@@ -35,18 +34,20 @@ export const USER = {
 }
 
 export class GitBackendClient {
-  readonly #client: Client
+  /** For calls that are held open, cancelled or cut. */
+  readonly grpc: Client
 
   constructor(address: string) {
-    this.#client = new Client(address, credentials.createInsecure(), {
+    // 4 MiB is what Conman's client takes: a larger reply would never reach it.
+    this.grpc = new Client(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': 4 * 1024 * 1024,
     })
   }
 
   unary(serviceName: string, method: string, request: object, options: CallOptions = {}): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const { path, requestSerialize, responseDeserialize } = find(serviceName, method)
-      const call: ClientUnaryCall = this.#client.makeUnaryRequest(
+      const { path, requestSerialize, responseDeserialize } = methodOf(serviceName, method)
+      this.grpc.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
@@ -55,31 +56,33 @@ export class GitBackendClient {
         options,
         (error, reply) => (error ? reject(error) : resolve(reply)),
       )
-      void call
     })
   }
 
   /** The replies, in order. */
-  async list(serviceName: string, method: string, request: object): Promise<Reply[]> {
-    const { path, requestSerialize, responseDeserialize } = find(serviceName, method)
-    const call: ClientReadableStream<object> = this.#client.makeServerStreamRequest(
+  async list(serviceName: string, method: string, request: object, options: CallOptions = {}): Promise<Reply[]> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(serviceName, method)
+    const call: ClientReadableStream<object> = this.grpc.makeServerStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
       request,
+      options,
     )
     const replies: Reply[] = []
     for await (const reply of call) replies.push(reply)
     return replies
   }
 
-  send(serviceName: string, method: string, requests: object[]): Promise<Reply> {
+  send(serviceName: string, method: string, requests: object[], options: CallOptions = {}): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const { path, requestSerialize, responseDeserialize } = find(serviceName, method)
-      const call: ClientWritableStream<object> = this.#client.makeClientStreamRequest(
+      const { path, requestSerialize, responseDeserialize } = methodOf(serviceName, method)
+      const call: ClientWritableStream<object> = this.grpc.makeClientStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
+        new Metadata(),
+        options,
         (error: ServiceError | null, reply: object | undefined) => (error ? reject(error) : resolve(reply)),
       )
       for (const request of requests) call.write(request)
@@ -88,8 +91,8 @@ export class GitBackendClient {
   }
 
   async exchange(serviceName: string, method: string, requests: object[]): Promise<Reply[]> {
-    const { path, requestSerialize, responseDeserialize } = find(serviceName, method)
-    const call: ClientDuplexStream<object, object> = this.#client.makeBidiStreamRequest(
+    const { path, requestSerialize, responseDeserialize } = methodOf(serviceName, method)
+    const call: ClientDuplexStream<object, object> = this.grpc.makeBidiStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
@@ -102,8 +105,14 @@ export class GitBackendClient {
   }
 
   /** One commit, as Conman sends it; its id. */
-  async commit(repository: object, branch: string, changes: FileChange[], header: object = {}): Promise<string> {
-    const { branch_update } = await this.send('OperationService', 'UserCommitFiles', [
+  async commit(
+    repository: object,
+    branch: string,
+    changes: FileChange[],
+    header: object = {},
+    options: CallOptions = {},
+  ): Promise<string> {
+    const requests = [
       {
         header: {
           repository,
@@ -117,12 +126,13 @@ export class GitBackendClient {
         { action: { header: { action, file_path: Buffer.from(path), ...fields } } },
         ...(content === undefined ? [] : [{ action: { content: Buffer.from(content) } }]),
       ]),
-    ])
+    ]
+    const { branch_update } = await this.send('OperationService', 'UserCommitFiles', requests, options)
     return branch_update.commit_id
   }
 
   close(): void {
-    this.#client.close()
+    this.grpc.close()
   }
 }
 
@@ -137,7 +147,7 @@ export function errorDetail(error: ServiceError): { type: string; fields: Reply 
   return { type, fields: decode(`gitaly.${type}`, any.value) }
 }
 
-function find(serviceName: string, method: string): MethodDefinition<object, object> {
+export function methodOf(serviceName: string, method: string): MethodDefinition<object, object> {
   const definition = service(serviceName.includes('.') ? serviceName : `gitaly.${serviceName}`)[method]
   if (!definition) throw new Error(`${serviceName} has no ${method}`)
   return definition as MethodDefinition<object, object>

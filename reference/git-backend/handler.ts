@@ -1,6 +1,7 @@
 // What stands around every method: cancellation, errors turned into statuses, a log line for each failure.
 
 import type { EventEmitter } from 'node:events'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import {
   status as Code,
   type ServerDuplexStream,
@@ -22,7 +23,18 @@ export interface CallContext {
   method: string
   /** Aborted when the caller gives up or its deadline has passed. */
   signal: AbortSignal
+  /**
+   * To be waited for before something is done that others can see. It throws if the caller has given up: whoever was told
+   * that a call failed must not see it done later.
+   */
+  confirm: () => Promise<void>
 }
+
+/**
+ * A client of Node that cancels a stream of requests ends it first, as if it were complete, and resets it in the next packet.
+ * Within one machine that is a fraction of a millisecond later.
+ */
+const RESET_MS = 2
 
 /** A method as the services write it: a request or a stream of them in, a response or a generator of them out. */
 export type Method =
@@ -72,6 +84,13 @@ export function implementation(
 
 type ResponseStream = ServerWritableStream<object, object> | ServerDuplexStream<object, object>
 
+async function afterReset(): Promise<void> {
+  await sleep(RESET_MS)
+  // A busy process wakes up late, and then hears of the time before it hears of what has arrived meanwhile.
+  await nextTurn()
+  await nextTurn()
+}
+
 /** Every call of every method passes here, and only here. */
 async function invoke<Result>(
   path: string,
@@ -81,9 +100,19 @@ async function invoke<Result>(
 ): Promise<{ result: Result } | { error: ServiceError }> {
   const startedAt_ms = performance.now()
   const controller = new AbortController()
+  const { signal } = controller
   call.on('cancelled', () => controller.abort())
+  // Of a call with one request the end says nothing. A stream of them may have been cut.
+  let complete: Promise<unknown> = Promise.resolve()
+  call.once('end', () => {
+    complete = afterReset()
+  })
+  const confirm = async () => {
+    await complete
+    signal.throwIfAborted()
+  }
   try {
-    return { result: await run({ method: path, signal: controller.signal }) }
+    return { result: await run({ method: path, signal, confirm }) }
   } catch (error) {
     const status = toStatus(error, controller.signal)
     log(status.code === Code.INTERNAL ? 'error' : 'info', 'call failed', {
@@ -102,7 +131,9 @@ function toStatus(error: unknown, signal: AbortSignal): StatusError {
   if (error instanceof StatusError) return error
   if (signal.aborted) return new StatusError(Code.CANCELLED, 'the call was cancelled')
   // The next call gets a new process.
-  if (error instanceof GitProcessError) return new StatusError(Code.UNAVAILABLE, 'a git process ended unexpectedly')
+  if (error instanceof GitProcessError || (error instanceof GitCommandError && error.code === null)) {
+    return new StatusError(Code.UNAVAILABLE, 'a git process ended unexpectedly')
+  }
   if (error instanceof GitCommandError) return new StatusError(Code.INTERNAL, 'a git command failed')
   if (isReceiveError(error)) return new StatusError(error.code, 'the request could not be received')
   return new StatusError(Code.INTERNAL, 'internal error')

@@ -2,7 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, utimesSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,6 +72,66 @@ test('what a killed server left behind does not stop the next one', async () => 
   }
   expect(existsSync(lock)).toBe(false)
   expect(readdirSync(join(storage, 'app.git')).filter((name) => name.startsWith('scratch-'))).toEqual([])
+})
+
+test('a killed git command is told as unavailable, and the next one works', async () => {
+  const program = join(storage, 'git-that-dies')
+  writeFileSync(program, '#!/bin/sh\n[ "$1" = merge-base ] && kill -9 $$\nexec git "$@"\n', { mode: 0o755 })
+  const backend = await startGitBackend({ storage, listen: '127.0.0.1:0', git: program, log: () => {} })
+  const client = new GitBackendClient(backend.address)
+  try {
+    const request = { repository, ancestor_id: 'main~1', child_id: 'main' }
+    const call = () => client.unary('CommitService', 'CommitIsAncestor', request)
+    await expect(call()).rejects.toMatchObject({ code: Code.UNAVAILABLE })
+    writeFileSync(program, '#!/bin/sh\nexec git "$@"\n')
+    expect(await call()).toEqual({ value: true })
+  } finally {
+    client.close()
+    await backend.close()
+    await rm(program)
+  }
+})
+
+test('a killed server loses nothing that it has answered, and the next one goes on', async () => {
+  const first = serve('--storage', storage, '--listen', '127.0.0.1:0')
+  const client = new GitBackendClient(await listening(first))
+  const answered = new Map<string, { tip: string; commits: number }>()
+  const start = { start_branch_name: Buffer.from('main') }
+  const writers = Array.from({ length: 12 }, async (_, index) => {
+    const branch = `crash/${index}`
+    let tip = await client.commit(repository, branch, file('0'), start)
+    for (let commits = 1; ; commits++) {
+      answered.set(branch, { tip, commits })
+      tip = await client.commit(repository, branch, file(String(commits)), { expected_old_oid: tip })
+    }
+  })
+  const results = Promise.allSettled(writers)
+  // In the middle of things: every writer is at work, and none ever stops.
+  const sum = () => [...answered.values()].reduce((commits, writer) => commits + writer.commits, 0)
+  while (answered.size < writers.length || sum() < 200) await new Promise((resolve) => setTimeout(resolve, 10))
+  first.kill('SIGKILL')
+  await once(first, 'close')
+  for (const result of await results) {
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: Code.UNAVAILABLE } })
+  }
+  client.close()
+
+  const second = serve('--storage', storage, '--listen', '127.0.0.1:0')
+  const again = new GitBackendClient(await listening(second))
+  try {
+    for (const [branch, { tip, commits }] of answered) {
+      // At most the one commit that was on its way is there as well.
+      const list = git('rev-list', '--first-parent', `main..${branch}`).trim().split('\n')
+      expect(list).toContain(tip)
+      expect([commits, commits + 1]).toContain(list.length)
+      await again.commit(repository, branch, file('after'), { expected_old_oid: list[0]! })
+    }
+    git('fsck', '--strict', '--no-dangling')
+  } finally {
+    again.close()
+    second.kill('SIGTERM')
+    await once(second, 'close')
+  }
 })
 
 test('SIGTERM ends the server with 0 and leaves no child behind', async () => {

@@ -6,7 +6,7 @@ import { Git } from './git/program.ts'
 import { Storage } from './git/storage.ts'
 import { implementation, type Methods } from './handler.ts'
 import type { Log } from './log.ts'
-import { service } from './protocol.ts'
+import { servedService } from './protocol.ts'
 import { blobService } from './services/blob.ts'
 import { commitService } from './services/commit.ts'
 import { diffService } from './services/diff.ts'
@@ -76,7 +76,7 @@ export async function startGitBackend({
     'grpc-node.flow_control_window': FLOW_CONTROL_BYTES,
   })
   for (const [name, methods] of Object.entries(services)) {
-    const definition = service(name)
+    const definition = servedService(name)
     server.addService(definition, implementation(definition, methods, log))
   }
   const port = await bind(server, listen).catch(async (error: unknown) => {

@@ -42,7 +42,10 @@ export async function applyChange(
 
 export type RebaseResult = { oid: string } | { conflictingFiles: string[]; conflictingCommit: string }
 
-/** Replays on `onto` what `source` has and `onto` has not: no merges, and nothing that is applied already. */
+/**
+ * Replays on `onto` what `source` has and `onto` has not: no merges, and nothing that is applied already. As for `git
+ * rebase`, a commit without a change is never taken for one that is applied, whatever empty commits there are on `onto`.
+ */
 export async function rebaseCommits(
   repository: Repository,
   source: Commit,
@@ -54,15 +57,17 @@ export async function rebaseCommits(
   if (await repository.isAncestor(source.oid, onto.oid, signal)) return { oid: onto.oid }
   const { stdout } = await repository.git.run(
     repository.directory,
-    ['rev-list', '--reverse', '--topo-order', '--no-merges', '--cherry-pick', '--right-only'].concat(
+    ['rev-list', '--reverse', '--topo-order', '--no-merges', '--cherry-mark', '--right-only'].concat(
       `${onto.oid}...${source.oid}`,
     ),
     { signal },
   )
   let tip = { oid: onto.oid, tree: onto.tree }
-  for (const oid of stdout.toString('latin1').split('\n').filter(isObjectId)) {
+  // `=` before what has its like on the other side, `+` before the rest.
+  for (const [, mark, oid = ''] of stdout.toString('latin1').matchAll(/^([=+])([0-9a-f]{40})$/gm)) {
     const commit = await requireCommit(repository, oid)
     const base = await parentTree(repository, commit)
+    if (mark === '=' && commit.tree !== base) continue
     const result = await applyChange(repository, { base, ours: tip.tree, theirs: commit.tree }, committer, signal)
     if ('conflictingFiles' in result) return { ...result, conflictingCommit: oid }
     // Nothing of the change is left: it has been applied in another form. A commit that was always empty is kept.

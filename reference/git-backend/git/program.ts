@@ -3,7 +3,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A git command ended with an exit code that its caller did not expect. */
+/** A git command ended with an exit code that its caller did not expect; without one, it was killed. */
 export class GitCommandError extends Error {
   readonly code: number | null
   readonly stderr: string
@@ -23,6 +23,7 @@ function environment(): NodeJS.ProcessEnv {
     LC_ALL: 'C',
     TZ: 'UTC',
     GIT_CONFIG_NOSYSTEM: '1',
+    GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
     GIT_CONFIG_COUNT: '1',
@@ -41,6 +42,13 @@ function environment(): NodeJS.ProcessEnv {
 
 /** One-shot commands at a time. Forking is what they cost; more at once only delays each of them on a few cores. */
 const COMMANDS_MAX = 8
+
+interface CommandOptions {
+  /** Ends the command when it is aborted. */
+  signal?: AbortSignal | undefined
+  /** Exit codes that are answers; 0 alone if they are not given. */
+  codes?: readonly number[]
+}
 
 /** Of a failing program's stderr this much is kept for the log. */
 const STDERR_BYTES_MAX = 16 * 1024
@@ -68,37 +76,36 @@ export class Git {
     return child
   }
 
-  /** Yields what a command prints, as it prints it. A consumer that stops, or an aborted signal, ends the command. */
+  /**
+   * Yields what a command prints, as it prints it. A consumer that stops, or an aborted signal, ends the command. From its
+   * first output on it goes at its consumer's pace, so it no longer counts among those at a time: callers that do not read
+   * on must not hold up the others.
+   */
   async *stream(
     directory: string,
     args: readonly string[],
-    options: { signal?: AbortSignal | undefined; codes?: readonly number[] } = {},
+    options: CommandOptions = {},
   ): AsyncGenerator<Buffer, number> {
-    const { signal, codes = [0] } = options
+    let counted = true
+    const leave = () => {
+      if (counted) this.#leave()
+      counted = false
+    }
     await this.#enter()
     try {
-      signal?.throwIfAborted()
-      const child = this.start(directory, args)
-      const stderr = collectStderr(child)
-      const closed = ended(child)
-      // Its error is seen when the output has ended; until then nobody listens, and that is all right.
-      closed.catch(() => {})
-      const kill = () => child.kill('SIGKILL')
-      signal?.addEventListener('abort', kill, { once: true })
+      const output = this.#output(directory, args, options)
       try {
-        child.stdin.end()
-        for await (const chunk of child.stdout) yield chunk as Buffer
-        const code = await closed
-        signal?.throwIfAborted()
-        if (code === null || !codes.includes(code)) throw new GitCommandError(args[0] ?? '', code, stderr())
-        return code
+        for (;;) {
+          const next = await output.next()
+          if (next.done) return next.value
+          leave()
+          yield next.value
+        }
       } finally {
-        signal?.removeEventListener('abort', kill)
-        kill()
-        await closed.catch(() => {})
+        await output.return(0)
       }
     } finally {
-      this.#leave()
+      leave()
     }
   }
 
@@ -106,14 +113,46 @@ export class Git {
   async run(
     directory: string,
     args: readonly string[],
-    options: { signal?: AbortSignal | undefined; codes?: readonly number[] } = {},
+    options: CommandOptions = {},
   ): Promise<{ code: number; stdout: Buffer }> {
     const chunks: Buffer[] = []
-    const output = this.stream(directory, args, options)
-    for (;;) {
-      const next = await output.next()
-      if (next.done) return { code: next.value, stdout: Buffer.concat(chunks) }
-      chunks.push(next.value)
+    await this.#enter()
+    try {
+      const output = this.#output(directory, args, options)
+      for (;;) {
+        const next = await output.next()
+        if (next.done) return { code: next.value, stdout: Buffer.concat(chunks) }
+        chunks.push(next.value)
+      }
+    } finally {
+      this.#leave()
+    }
+  }
+
+  async *#output(
+    directory: string,
+    args: readonly string[],
+    { signal, codes = [0] }: CommandOptions,
+  ): AsyncGenerator<Buffer, number> {
+    signal?.throwIfAborted()
+    const child = this.start(directory, args)
+    const stderr = collectStderr(child)
+    const closed = ended(child)
+    // Its error is seen when the output has ended; until then nobody listens, and that is all right.
+    closed.catch(() => {})
+    const kill = () => child.kill('SIGKILL')
+    signal?.addEventListener('abort', kill, { once: true })
+    try {
+      child.stdin.end()
+      for await (const chunk of child.stdout) yield chunk as Buffer
+      const code = await closed
+      signal?.throwIfAborted()
+      if (code === null || !codes.includes(code)) throw new GitCommandError(args[0] ?? '', code, stderr())
+      return code
+    } finally {
+      signal?.removeEventListener('abort', kill)
+      kill()
+      await closed.catch(() => {})
     }
   }
 

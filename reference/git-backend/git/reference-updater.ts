@@ -93,9 +93,9 @@ export class ReferenceUpdater {
   }
 }
 
-/** Reads git's English. References hold no spaces, so none can imitate these sentences. */
+/** Reads git's English. References hold quotes, but no spaces, so none can imitate these sentences. */
 export function parseRefusal(stderr: string): ReferenceRefusal | undefined {
-  const reference = /cannot lock ref '([^']*)'/.exec(stderr)?.[1]
+  const reference = /cannot lock ref '(\S+)'/.exec(stderr)?.[1]
   const found = /is at ([0-9a-f]{40}) but expected/.exec(stderr)?.[1]
   if (found) return new ReferenceRefusal('mismatch', reference, found)
   if (/reference already exists/.test(stderr)) return new ReferenceRefusal('mismatch', reference, undefined)

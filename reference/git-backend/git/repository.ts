@@ -1,5 +1,7 @@
 // One bare repository: its objects, its references, and the git processes that work on it.
 
+import { isUtf8 } from 'node:buffer'
+import { statSync } from 'node:fs'
 import { BoundedCache } from './bounded-cache.ts'
 import { type Commit, type CommitFields, formatCommit, parseCommit } from './commit-object.ts'
 import { isObjectId, type ObjectKind } from './object-id.ts'
@@ -56,6 +58,12 @@ export class Repository {
     return commit
   }
 
+  /** The commit that a reference holds, tags followed; undefined if there is no such reference, or it holds none. */
+  async commitAt(reference: string): Promise<Commit | undefined> {
+    const commit = await this.commit(reference)
+    return commit && (await this.#isReference(reference)) ? commit : undefined
+  }
+
   /** The tree with this id. It must exist: ids of trees come from commits and other trees. */
   async tree(oid: string): Promise<Tree> {
     const known = this.#trees.get(oid)
@@ -93,7 +101,25 @@ export class Repository {
 
   /** The value of a reference, unpeeled; undefined if there is none. */
   async referenceOid(name: string): Promise<string | undefined> {
-    return (await this.reader.info(name))?.oid
+    const object = await this.reader.info(name)
+    return object && (await this.#isReference(name)) ? object.oid : undefined
+  }
+
+  /**
+   * Whether what git found under a full name is the reference of that name. Git guesses where there is none: it takes
+   * refs/tags/refs/heads/x for refs/heads/x, and whatever ends like the output of `git describe` for the commit named there.
+   */
+  async #isReference(name: string): Promise<boolean> {
+    const bytes = Buffer.from(name, 'latin1')
+    if (isFile(Buffer.concat([Buffer.from(`${this.directory}/`), bytes]))) return true
+    // It may be packed with others.
+    if (!isUtf8(bytes)) {
+      // Not UTF-8: a command line of ours cannot carry it.
+      const references = await this.listReferences(name.split('/').slice(0, 2).join('/'))
+      return references.some((reference) => reference.name === name)
+    }
+    const args = ['show-ref', '--verify', '--quiet', bytes.toString()]
+    return (await this.git.run(this.directory, args, { codes: [0, 1, 128] })).code === 0
   }
 
   async listReferences(
@@ -131,5 +157,13 @@ export class Repository {
 
   async close(): Promise<void> {
     await Promise.all([this.reader.close(), this.references.close(), this.#writer.close()])
+  }
+}
+
+function isFile(path: Buffer): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
   }
 }

@@ -1,7 +1,7 @@
 // The directory that holds the repositories: finds, creates and removes them, and lets nothing reach outside of it.
 
 import { randomBytes } from 'node:crypto'
-import { existsSync, realpathSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, realpathSync, statSync } from 'node:fs'
 import { appendFile, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Git } from './program.ts'
@@ -32,10 +32,16 @@ const CONFIGURATION = `[gc]
 \tlogAllRefUpdates = false
 `
 
+interface Opened {
+  /** The repository's directory, held open. */
+  fd: number
+  repository: Promise<Repository>
+}
+
 export class Storage {
   readonly root: string
   readonly #git: Git
-  readonly #opened = new Map<string, Promise<Repository>>()
+  readonly #opened = new Map<string, Opened>()
   readonly #scratch = `${SCRATCH_PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`
   readonly #startedAt_ms = Date.now()
 
@@ -51,19 +57,26 @@ export class Storage {
       await this.#forget(relativePath)
       return undefined
     }
-    let repository = this.#opened.get(relativePath)
-    if (!repository) {
-      repository = this.#prepare(directory)
-      this.#opened.set(relativePath, repository)
-      repository.catch(() => this.#opened.delete(relativePath))
+    // Restored from a backup, say, it is another one, and git's processes would go on with the one that is gone.
+    const known = this.#opened.get(relativePath)
+    if (known && !isSameDirectory(known.fd, directory)) await this.#forget(relativePath)
+    let opened = this.#opened.get(relativePath)
+    if (!opened) {
+      opened = { fd: openSync(directory, 'r'), repository: this.#prepare(directory) }
+      this.#opened.set(relativePath, opened)
+      opened.repository.catch(() => this.#forget(relativePath))
     }
-    return repository
+    return opened.repository
   }
 
   /** False: something is there already. */
   async create(relativePath: string, defaultBranch: string): Promise<boolean> {
     const directory = this.#locate(relativePath)
     if (await exists(directory)) return false
+    // Before directories are made on the way: a link there must not have them made elsewhere.
+    let parent = dirname(directory)
+    while (!existsSync(parent)) parent = dirname(parent)
+    await this.#confine(parent)
     const building = join(this.root, OWN_DIRECTORY, `new-${randomBytes(8).toString('hex')}`)
     await mkdir(building, { recursive: true })
     try {
@@ -108,7 +121,9 @@ export class Storage {
   async #forget(relativePath: string): Promise<void> {
     const opened = this.#opened.get(relativePath)
     this.#opened.delete(relativePath)
-    await opened?.then((repository) => repository.close()).catch(() => {})
+    if (!opened) return
+    closeSync(opened.fd)
+    await opened.repository.then((repository) => repository.close()).catch(() => {})
   }
 
   #locate(relativePath: string): string {
@@ -164,6 +179,13 @@ export class Storage {
 
 function isRepository(directory: string): boolean {
   return ['HEAD', 'objects', 'refs'].every((name) => existsSync(join(directory, name)))
+}
+
+/** An inode is not given to another directory as long as this one is held open. */
+function isSameDirectory(fd: number, path: string): boolean {
+  const held = fstatSync(fd)
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found !== undefined && found.dev === held.dev && found.ino === held.ino
 }
 
 async function exists(path: string): Promise<boolean> {

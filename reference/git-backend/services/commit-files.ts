@@ -8,6 +8,7 @@ import type { Repository } from '../git/repository.ts'
 import { TreeEditor } from '../git/tree-editor.ts'
 import { MODE_EXECUTABLE, MODE_FILE, MODE_SUBMODULE, type TreeEntry } from '../git/tree-object.ts'
 import { type PathFault, pathFault } from '../git/tree-path.ts'
+import type { CallContext } from '../handler.ts'
 import {
   ActionType,
   IndexErrorType,
@@ -62,12 +63,15 @@ export async function commitFiles(
   repository: Repository,
   header: UserCommitFilesHeader,
   actions: readonly FileAction[],
+  confirm: CallContext['confirm'],
 ): Promise<OperationBranchUpdate> {
   const target = branchReference(header.branch_name)
-  const tip = await repository.commit(target)
+  const tip = await repository.commitAt(target)
   const parent = await parentCommit(repository, header, tip)
   const hadBranches = !!tip || !!parent || (await repository.hasBranches())
 
+  // As Gitaly does: what is malformed is refused before anything is looked for.
+  for (const { header } of actions) checkAction(header)
   const editor = new TreeEditor(repository, parent?.tree ?? EMPTY_TREE_OID)
   const blobs = new Map<string, Buffer>()
   for (const action of actions) await apply(editor, action, blobs)
@@ -79,7 +83,7 @@ export async function commitFiles(
   if (oldOid !== (tip?.oid ?? ZERO_OID)) throw failedPrecondition('the branch is not at the expected commit')
 
   const oid = await write(repository, header, editor, blobs, parent)
-  await moveReference(repository, { name: target, newOid: oid, oldOid })
+  await moveReference(repository, { name: target, newOid: oid, oldOid }, confirm)
   return { commit_id: oid, repo_created: !hadBranches, branch_created: oldOid === ZERO_OID }
 }
 
@@ -92,7 +96,7 @@ async function parentCommit(
     return resolveCommit(repository, header.start_sha, () => failedPrecondition('the start commit does not exist'))
   }
   if (header.start_branch_name.length === 0) return tip
-  const start = await repository.commit(branchReference(header.start_branch_name))
+  const start = await repository.commitAt(branchReference(header.start_branch_name))
   if (!start && (await repository.hasBranches())) throw failedPrecondition('the start branch does not exist')
   return start
 }
@@ -124,9 +128,17 @@ async function write(
   return commit.oid
 }
 
+function checkAction(header: UserCommitFilesActionHeader): void {
+  if (!ACTIONS.has(header.action)) throw invalidArgument('the action is unknown')
+  checkPath(header.file_path)
+  if (header.action === ActionType.MOVE) checkPath(header.previous_path)
+}
+
+const ACTIONS = new Set<number>(Object.values(ActionType))
+
 async function apply(editor: TreeEditor, action: FileAction, blobs: Map<string, Buffer>): Promise<void> {
   const { header } = action
-  const path = checkPath(header.file_path)
+  const path = header.file_path.toString('latin1')
   const found = await editor.find(path)
   const addBlob = () => {
     const content = contentOf(action)
@@ -155,7 +167,7 @@ async function apply(editor: TreeEditor, action: FileAction, blobs: Map<string, 
       return editor.put(path, { mode: found.mode, oid: addBlob() })
     }
     case ActionType.MOVE: {
-      const previousPath = checkPath(header.previous_path)
+      const previousPath = header.previous_path.toString('latin1')
       const previous = await editor.find(previousPath)
       if (!isFile(previous)) throw missing(previousPath)
       if (isFile(found)) throw indexError('FILE_EXISTS', 'a file with this path exists already', path)
@@ -170,8 +182,6 @@ async function apply(editor: TreeEditor, action: FileAction, blobs: Map<string, 
       if (!isFile(found) || !(found.mode === MODE_FILE || found.mode === MODE_EXECUTABLE)) throw missing(path)
       return editor.put(path, { mode: header.execute_filemode ? MODE_EXECUTABLE : MODE_FILE, oid: found.oid })
     }
-    default:
-      throw invalidArgument('the action is unknown')
   }
 }
 
@@ -199,10 +209,10 @@ const PATH_FAULTS: Record<PathFault, { type: keyof typeof IndexErrorType; messag
   long: { type: 'INVALID_PATH', message: 'a path is too long' },
 }
 
-function checkPath(bytes: Buffer): string {
+function checkPath(bytes: Buffer): void {
   const path = bytes.toString('latin1')
   const fault = pathFault(path)
-  if (fault === undefined) return path
+  if (fault === undefined) return
   const { type, message } = PATH_FAULTS[fault]
   // Gitaly reports this one as an error of its own.
   const code = fault === 'git-directory' ? Code.INTERNAL : Code.INVALID_ARGUMENT

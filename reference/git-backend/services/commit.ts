@@ -209,7 +209,7 @@ async function* treePage(
   if (limit === 0) return
   for await (const entry of entries) {
     if (!started) {
-      started = entry.path.equals(after!)
+      started = entry.path.toString() === after
       continue
     }
     if (page.length === limit) {
@@ -229,10 +229,11 @@ async function* treePage(
   }
 }
 
-function pagePath(token: string): Buffer {
+/** A token is JSON, so of a name that is not UTF-8 it holds what comes nearest. */
+function pagePath(token: string): string {
   try {
     const { file_name } = JSON.parse(Buffer.from(token, 'base64').toString()) as { file_name?: unknown }
-    if (typeof file_name === 'string') return Buffer.from(file_name)
+    if (typeof file_name === 'string') return file_name
   } catch {
     // Falls through: what is not JSON is as malformed as what is of another form.
   }

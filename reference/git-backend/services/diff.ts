@@ -121,8 +121,7 @@ async function* commitDiff(
   // Asked for apart: with NUL between them, paths need no unquoting; in the patch they then need no reading at all.
   const [raw, patch] = await Promise.all([run('--raw', '-z', '--abbrev=40'), run('--patch')])
   const files = [...parseRaw(raw.stdout)]
-  const patches = splitPatches(patch.stdout)
-  if (patches.length !== files.length) throw new Error(`git lists ${files.length} files and ${patches.length} patches`)
+  const patches = assign(splitPatches(patch.stdout), files)
   let lines = 0
   let bytes = 0
   for (const [index, file] of files.entries()) {
@@ -183,6 +182,8 @@ function* parseRaw(output: Buffer): Generator<ChangedFile> {
 }
 
 interface Patch {
+  /** Of the blobs before and after, where the patch names them. */
+  ids: readonly [string, string] | undefined
   /** From the first hunk on, or the line that says that binary files differ. */
   text: Buffer
   binary: boolean
@@ -190,22 +191,40 @@ interface Patch {
   removed: number
 }
 
-/** Lines of content start with a space, a sign or a backslash, so only a header starts with `diff --git`. */
+const NO_PATCH: Patch = { ids: undefined, text: Buffer.alloc(0), binary: false, added: 0, removed: 0 }
+
+/**
+ * Lines of content start with a space, a sign or a backslash, so only a header starts with `diff --git`. Lines end in a line
+ * feed alone: what JavaScript takes for the start of a line may be in the middle of one of git's.
+ */
 function splitPatches(output: Buffer): Patch[] {
   const text = output.toString('latin1')
-  const starts = [...text.matchAll(/^diff --git /gm)].map((match) => match.index)
+  const starts = [...text.matchAll(/(?<=^|\n)diff --git /g)].map((match) => match.index)
   return starts.map((start, index) => parsePatch(text.slice(start, starts[index + 1])))
 }
 
 function parsePatch(text: string): Patch {
-  const body = /^(@@ |Binary files )/m.exec(text)
-  if (!body) return { text: Buffer.alloc(0), binary: false, added: 0, removed: 0 }
-  const content = text.slice(body.index)
-  const count = (sign: RegExp) => content.match(sign)?.length ?? 0
-  return {
-    text: Buffer.from(content, 'latin1'),
-    binary: content.startsWith('Binary files '),
-    added: count(/^\+/gm),
-    removed: count(/^-/gm),
-  }
+  const body = /\n(?=@@ |Binary files )/.exec(text)
+  const ids = /\nindex ([0-9a-f]{40})\.\.([0-9a-f]{40})/.exec(body ? text.slice(0, body.index) : text)
+  const head = { ids: ids ? ([ids[1]!, ids[2]!] as const) : undefined }
+  if (!body) return { ...NO_PATCH, ...head }
+  const content = text.slice(body.index + 1)
+  const binary = content.startsWith('Binary files ')
+  const count = (sign: string) => (binary ? 0 : content.split(`\n${sign}`).length - 1)
+  return { ...head, text: Buffer.from(content, 'latin1'), binary, added: count('+'), removed: count('-') }
+}
+
+/** Patches come in the order of the files, but a file that differs in ignored white space alone has none. */
+function assign(patches: readonly Patch[], files: readonly ChangedFile[]): Patch[] {
+  let at = 0
+  const assigned = files.map(({ from_id, to_id }) => {
+    const patch = patches[at]
+    if (!patch) return NO_PATCH
+    // Without ids it is of a file whose content is the same: one that was renamed, or whose mode has changed.
+    const fits = patch.ids ? patch.ids[0] === from_id && patch.ids[1] === to_id : from_id === to_id
+    if (fits) at++
+    return fits ? patch : NO_PATCH
+  })
+  if (at < patches.length) throw new Error(`git printed ${patches.length} patches, of which ${at} belong to its files`)
+  return assigned
 }

@@ -6,7 +6,7 @@ import { applyChange, mergeCommits, parentTree, rebaseCommits } from '../git/mer
 import { ZERO_OID } from '../git/object-id.ts'
 import type { Repository } from '../git/repository.ts'
 import type { Storage } from '../git/storage.ts'
-import { bidirectional, clientStream, type Methods, unary } from '../handler.ts'
+import { bidirectional, type CallContext, clientStream, type Methods, unary } from '../handler.ts'
 import type {
   OperationBranchUpdate,
   UserCommitFilesHeader,
@@ -25,6 +25,7 @@ import { failedPrecondition, invalidArgument, notFound, StatusError } from '../s
 import { checkHeader, collectAction, commitFiles, type FileAction } from './commit-files.ts'
 import {
   branchReference,
+  commitAt,
   expectedOldOid,
   fullReference,
   messageOf,
@@ -38,12 +39,12 @@ import {
 } from './request.ts'
 import { toGitCommit, toTag } from './response.ts'
 
-/** Where Gitaly lets a merge be tried out: nowhere that a branch or a tag could be. */
-const MERGE_REFERENCES = 'refs/merge-requests/'
+/** How a reference begins where Gitaly lets a merge be tried out: nowhere that a branch or a tag could be. */
+const MERGE_REFERENCES = 'refs/merge-requests'
 
 export function operationService(storage: Storage): Methods {
   return {
-    UserCreateBranch: unary(async (request: UserCreateBranchRequest) => {
+    UserCreateBranch: unary(async (request: UserCreateBranchRequest, { confirm }) => {
       const repository = await openRepository(storage, request.repository)
       requireUser(request.user)
       const name = branchReference(request.branch_name)
@@ -52,24 +53,24 @@ export function operationService(storage: Storage): Methods {
         failedPrecondition('the start point does not exist'),
       )
       if ((await repository.referenceOid(name)) !== undefined) throw failedPrecondition('the branch exists already')
-      await moveReference(repository, { name, newOid: commit.oid, oldOid: ZERO_OID })
+      await moveReference(repository, { name, newOid: commit.oid, oldOid: ZERO_OID }, confirm)
       const short = Buffer.from(name.slice('refs/heads/'.length), 'latin1')
       return { branch: { name: short, target_commit: toGitCommit(commit) } }
     }),
 
-    UserDeleteBranch: unary(async (request: UserDeleteBranchRequest) => {
+    UserDeleteBranch: unary(async (request: UserDeleteBranchRequest, { confirm }) => {
       const repository = await openRepository(storage, request.repository)
       requireUser(request.user)
       const name = branchReference(request.branch_name)
       const oldOid = await oidToDelete(repository, name, request.expected_old_oid)
-      await moveReference(repository, { name, newOid: ZERO_OID, oldOid }, (reference_update) => ({
+      await moveReference(repository, { name, newOid: ZERO_OID, oldOid }, confirm, (reference_update) => ({
         type: 'UserDeleteBranchError',
         fields: { reference_update },
       }))
       return {}
     }),
 
-    UserCommitFiles: clientStream(async (requests: AsyncIterable<UserCommitFilesRequest>) => {
+    UserCommitFiles: clientStream(async (requests: AsyncIterable<UserCommitFilesRequest>, { confirm }) => {
       let target: { repository: Repository; header: UserCommitFilesHeader } | undefined
       const actions: FileAction[] = []
       for await (const message of requests) {
@@ -83,10 +84,10 @@ export function operationService(storage: Storage): Methods {
         target = { repository: await openRepository(storage, header.repository), header }
       }
       if (!target) throw invalidArgument('the stream is empty')
-      return { branch_update: await commitFiles(target.repository, target.header, actions) }
+      return { branch_update: await commitFiles(target.repository, target.header, actions, confirm) }
     }),
 
-    UserMergeToRef: unary(async (request: UserMergeToRefRequest, { signal }) => {
+    UserMergeToRef: unary(async (request: UserMergeToRefRequest, { signal, confirm }) => {
       const repository = await openRepository(storage, request.repository)
       const signature = signatureOf(requireUser(request.user), request.timestamp)
       const name = fullReference(request.target_ref)
@@ -107,11 +108,11 @@ export function operationService(storage: Storage): Methods {
         committer: signature,
         message: request.message,
       })
-      await moveReference(repository, { name, newOid, oldOid })
+      await moveReference(repository, { name, newOid, oldOid }, confirm)
       return { commit_id: newOid }
     }),
 
-    UserRebaseToRef: unary(async (request: UserRebaseToRefRequest, { signal }) => {
+    UserRebaseToRef: unary(async (request: UserRebaseToRefRequest, { signal, confirm }) => {
       const repository = await openRepository(storage, request.repository)
       const committer = signatureOf(requireUser(request.user), request.timestamp)
       const name = fullReference(request.target_ref)
@@ -122,29 +123,32 @@ export function operationService(storage: Storage): Methods {
       ])
       const rebase = await rebaseCommits(repository, source, onto, committer, signal)
       if ('conflictingFiles' in rebase) throw failedPrecondition('the rebase has a conflict')
-      await moveReference(repository, { name, newOid: rebase.oid, oldOid })
+      await moveReference(repository, { name, newOid: rebase.oid, oldOid }, confirm)
       return { commit_id: rebase.oid }
     }),
 
-    UserMergeBranch: bidirectional((requests: AsyncIterable<UserMergeBranchRequest>, { signal }) =>
-      mergeBranch(storage, requests, signal),
+    UserMergeBranch: bidirectional((requests: AsyncIterable<UserMergeBranchRequest>, context) =>
+      mergeBranch(storage, requests, context),
     ),
 
-    UserRevert: unary(async (request: UserRevertRequest, { signal }) => {
+    UserRevert: unary(async (request: UserRevertRequest, context) => {
       const repository = await openRepository(storage, request.repository)
-      return { branch_update: await revert(repository, request, signal) }
+      return { branch_update: await revert(repository, request, context) }
     }),
 
-    UserCreateTag: unary(async (request: UserCreateTagRequest) => {
+    UserCreateTag: unary(async (request: UserCreateTagRequest, { confirm }) => {
       const repository = await openRepository(storage, request.repository)
       const tagger = signatureOf(requireUser(request.user), request.timestamp)
       const name = tagReference(request.tag_name)
-      const target = await repository.reader.info(revisionOf(request.target_revision))
+      const annotated = request.message.toString('latin1').trim() !== ''
+      const revision = revisionOf(request.target_revision)
+      // A tag may be one of a tag; without a message there is nothing to be one, and it is of what that one is of.
+      const target = await repository.reader.info(annotated ? revision : `${revision}^{}`)
       if (!target) throw failedPrecondition('the target does not exist')
       const existing = await repository.referenceOid(name)
       if (existing !== undefined) throw tagExists(name, existing)
       let oid = target.oid
-      if (request.message.toString('latin1').trim() !== '') {
+      if (annotated) {
         const message = messageOf(request.message)
         const tag = {
           target: target.oid,
@@ -157,19 +161,25 @@ export function operationService(storage: Storage): Methods {
         await object.stored
         oid = object.oid
       }
-      await moveReference(repository, { name, newOid: oid, oldOid: ZERO_OID }, (reference_update) => ({
-        type: 'UserCreateTagError',
-        fields: { reference_update },
-      }))
+      try {
+        await moveReference(repository, { name, newOid: oid, oldOid: ZERO_OID }, confirm, (reference_update) => ({
+          type: 'UserCreateTagError',
+          fields: { reference_update },
+        }))
+      } catch (error) {
+        // Somebody else may have made it since.
+        const existing = await repository.referenceOid(name)
+        throw existing === undefined ? error : tagExists(name, existing)
+      }
       return { tag: await toTag(repository, { name, oid }) }
     }),
 
-    UserDeleteTag: unary(async (request: UserDeleteTagRequest) => {
+    UserDeleteTag: unary(async (request: UserDeleteTagRequest, { confirm }) => {
       const repository = await openRepository(storage, request.repository)
       requireUser(request.user)
       const name = tagReference(request.tag_name)
       const oldOid = await oidToDelete(repository, name, request.expected_old_oid)
-      await moveReference(repository, { name, newOid: ZERO_OID, oldOid })
+      await moveReference(repository, { name, newOid: ZERO_OID, oldOid }, confirm)
       return {}
     }),
   }
@@ -205,7 +215,7 @@ function tagExists(name: string, oid: string): StatusError {
 async function* mergeBranch(
   storage: Storage,
   requests: AsyncIterable<UserMergeBranchRequest>,
-  signal: AbortSignal,
+  { signal, confirm }: CallContext,
 ): AsyncGenerator<UserMergeBranchResponse> {
   const messages = requests[Symbol.asyncIterator]()
   const first = await messages.next()
@@ -216,7 +226,7 @@ async function* mergeBranch(
   const name = branchReference(request.branch)
   const message = messageOf(request.message)
   const [tip, source, expectedOid] = await Promise.all([
-    resolveCommit(repository, name, () => notFound('the branch does not exist')),
+    commitAt(repository, name, () => notFound('the branch does not exist')),
     resolveCommit(repository, request.commit_id, () => invalidArgument('the commit does not exist')),
     expectedOldOid(request.expected_old_oid),
   ])
@@ -241,7 +251,7 @@ async function* mergeBranch(
   yield { commit_id: newOid }
   const second = await messages.next()
   if (second.done || !second.value.apply) throw failedPrecondition('the merge was not applied by the client')
-  await moveReference(repository, { name, newOid, oldOid: tip.oid }, (reference_update) => ({
+  await moveReference(repository, { name, newOid, oldOid: tip.oid }, confirm, (reference_update) => ({
     type: 'UserMergeBranchError',
     fields: { reference_update },
   }))
@@ -251,7 +261,7 @@ async function* mergeBranch(
 async function revert(
   repository: Repository,
   request: UserRevertRequest,
-  signal: AbortSignal,
+  { signal, confirm }: CallContext,
 ): Promise<OperationBranchUpdate> {
   const signature = signatureOf(requireUser(request.user), request.timestamp)
   const name = branchReference(request.branch_name)
@@ -263,7 +273,7 @@ async function revert(
   const startName = request.start_branch_name.length > 0 ? branchReference(request.start_branch_name) : name
   const [commit, start, oldOid] = await Promise.all([
     resolveCommit(repository, request.commit.id, () => notFound('the commit does not exist')),
-    resolveCommit(repository, startName, () => failedPrecondition('the start branch does not exist')),
+    commitAt(repository, startName, () => failedPrecondition('the start branch does not exist')),
     oidToReplace(repository, name, request.expected_old_oid),
   ])
   if (oldOid !== ZERO_OID && !(await repository.isAncestor(oldOid, start.oid, signal))) {
@@ -281,7 +291,10 @@ async function revert(
       conflicting_files: result.conflictingFiles.map((path) => Buffer.from(path, 'latin1')),
       conflicting_commit_ids: [start.oid, commit.oid],
     }
-    throw failedPrecondition('the revert has a conflict', { type: 'UserRevertError', fields: { merge_conflict } })
+    throw failedPrecondition('the revert does not apply to the branch', {
+      type: 'UserRevertError',
+      fields: { merge_conflict },
+    })
   }
   if (result.tree === start.tree) {
     throw failedPrecondition('the revert changes nothing', {
@@ -298,6 +311,6 @@ async function revert(
     committer: signature,
     message,
   })
-  await moveReference(repository, { name, newOid, oldOid })
+  await moveReference(repository, { name, newOid, oldOid }, confirm)
   return { ...update, commit_id: newOid }
 }

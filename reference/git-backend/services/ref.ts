@@ -6,7 +6,7 @@ import { isReferenceName } from '../git/reference-name.ts'
 import { ReferenceRefusal, type ReferenceUpdate } from '../git/reference-updater.ts'
 import type { Reference, Repository } from '../git/repository.ts'
 import type { Storage } from '../git/storage.ts'
-import { clientStream, type Methods, serverStream, unary } from '../handler.ts'
+import { type CallContext, clientStream, type Methods, serverStream, unary } from '../handler.ts'
 import type {
   Branch,
   FindAllTagsRequest,
@@ -29,7 +29,7 @@ export function refService(storage: Storage): Methods {
     FindBranch: unary(async (request: FindBranchRequest) => {
       const repository = await openRepository(storage, request.repository)
       const reference = branchReference(request.name)
-      const commit = await repository.commit(reference)
+      const commit = await repository.commitAt(reference)
       if (!commit) return {}
       const name = Buffer.from(reference.slice('refs/heads/'.length), 'latin1')
       return { branch: { name, target_commit: toGitCommit(commit) } }
@@ -64,7 +64,7 @@ export function refService(storage: Storage): Methods {
       for await (const tags of batches(allTags(repository, references), tagBytes)) yield { tags }
     }),
 
-    UpdateReferences: clientStream(async (requests: AsyncIterable<UpdateReferencesRequest>) => {
+    UpdateReferences: clientStream(async (requests: AsyncIterable<UpdateReferencesRequest>, { confirm }) => {
       let repository: Repository | undefined
       const updates: UpdateReferencesRequest['updates'] = []
       for await (const request of requests) {
@@ -73,13 +73,17 @@ export function refService(storage: Storage): Methods {
         updates.push(...request.updates)
       }
       if (!repository) throw invalidArgument('the stream is empty')
-      await updateReferences(repository, updates)
+      await updateReferences(repository, updates, confirm)
       return {}
     }),
   }
 }
 
-async function updateReferences(repository: Repository, messages: UpdateReferencesRequest['updates']): Promise<void> {
+async function updateReferences(
+  repository: Repository,
+  messages: UpdateReferencesRequest['updates'],
+  confirm: CallContext['confirm'],
+): Promise<void> {
   if (messages.length === 0) throw invalidArgument('there are no updates')
   const updates = messages.map(toUpdate)
   const invalid = updates.filter(({ name }) => !isReferenceName(name)).map(({ name }) => bytes(name))
@@ -90,11 +94,15 @@ async function updateReferences(repository: Repository, messages: UpdateReferenc
     throw invalidArgument('a reference is updated more than once')
   }
   await Promise.all(updates.map((update) => checkNewObject(repository, update)))
+  await confirm()
   try {
     await repository.references.update(updates)
   } catch (error) {
-    if (error instanceof ReferenceRefusal) throw refused(error, updates)
-    throw error
+    if (!(error instanceof ReferenceRefusal)) throw error
+    // That it exists already is all that git says of a reference that must not.
+    const actual =
+      error.actualOid ?? (error.reference === undefined ? undefined : await repository.referenceOid(error.reference))
+    throw refused(error, updates, actual ?? '')
   }
 }
 
@@ -113,14 +121,14 @@ async function checkNewObject(repository: Repository, { name, newOid }: Referenc
   if (name.startsWith('refs/heads/') && object.kind !== 'commit') throw invalidArgument('a branch needs a commit')
 }
 
-function refused(refusal: ReferenceRefusal, updates: ReferenceUpdate[]): StatusError {
+function refused(refusal: ReferenceRefusal, updates: ReferenceUpdate[], actualOid: string): StatusError {
   const update = updates.find(({ name }) => name === refusal.reference)
   switch (refusal.reason) {
     case 'mismatch': {
       const fields = {
         reference_name: bytes(refusal.reference ?? ''),
         expected_object_id: bytes(update?.oldOid ?? ''),
-        actual_object_id: bytes(refusal.actualOid ?? ''),
+        actual_object_id: bytes(actualOid),
       }
       const reason = 'a reference is not at its old object id'
       return new StatusError(Code.ABORTED, reason, detail({ reference_state_mismatch: fields }))

@@ -1,5 +1,6 @@
 // gitaly.RepositoryService: repositories come and go.
 
+import { isUtf8 } from 'node:buffer'
 import { status as Code } from '@grpc/grpc-js'
 import type { Storage } from '../git/storage.ts'
 import { type Methods, unary } from '../handler.ts'
@@ -14,7 +15,9 @@ export function repositoryService(storage: Storage): Methods {
       if (request.object_format === OBJECT_FORMAT_SHA256)
         throw invalidArgument('SHA-256 repositories are not supported')
       const branch = branchReference(request.default_branch.length > 0 ? request.default_branch : Buffer.from('main'))
-      const created = await inStorage(() => storage.create(relativePath, branch.slice('refs/heads/'.length)))
+      const defaultBranch = Buffer.from(branch.slice('refs/heads/'.length), 'latin1')
+      if (!isUtf8(defaultBranch)) throw invalidArgument('the default branch is not UTF-8')
+      const created = await inStorage(() => storage.create(relativePath, defaultBranch.toString()))
       if (!created) throw new StatusError(Code.ALREADY_EXISTS, 'the repository exists already')
       return {}
     }),

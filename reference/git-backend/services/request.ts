@@ -8,6 +8,7 @@ import type { Repository } from '../git/repository.ts'
 import { isRevision } from '../git/revision.ts'
 import { cleanIdentity, type Signature, timezoneOffset } from '../git/signature.ts'
 import { RelativePathError, type Storage } from '../git/storage.ts'
+import type { CallContext } from '../handler.ts'
 import type { RepositoryMessage, Timestamp, UserMessage } from '../messages.ts'
 import { failedPrecondition, invalidArgument, notFound, type StatusDetail } from '../status.ts'
 
@@ -80,6 +81,13 @@ export async function resolveCommit(
   return commit
 }
 
+/** The commit that a reference holds: no revision, and nothing that is only named like one. */
+export async function commitAt(repository: Repository, reference: string, missing: () => Error): Promise<Commit> {
+  const commit = await repository.commitAt(reference)
+  if (!commit) throw missing()
+  return commit
+}
+
 /** The old value a caller counts on; undefined if it names none. All zeros: the reference must not exist. */
 export function expectedOldOid(oid: string): string | undefined {
   if (oid === '') return undefined
@@ -116,12 +124,14 @@ export function messageOf(message: Buffer): Buffer {
   return message
 }
 
-/** Moves one reference; what git refuses is FAILED_PRECONDITION, with the detail that the method gives for it. */
+/** Moves one reference. What git refuses is FAILED_PRECONDITION, with the detail that the method gives for it. */
 export async function moveReference(
   repository: Repository,
   update: ReferenceUpdate,
+  confirm: CallContext['confirm'],
   detail?: (fields: { reference_name: Buffer; old_oid: string; new_oid: string }) => StatusDetail,
 ): Promise<void> {
+  await confirm()
   try {
     await repository.references.update([update])
   } catch (error) {

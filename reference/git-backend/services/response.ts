@@ -8,6 +8,12 @@ import type { CommitAuthor, GitCommit, Tag } from '../messages.ts'
 /** A message of a list stays below 1 MiB, as Gitaly's do: clients take 4 MiB at most. */
 const LIST_BYTES_MAX = 1024 * 1024 - 64 * 1024
 
+/**
+ * What a reply tells of the message of a commit or a tag. Gitaly cuts at 10 KiB already; this is as much as leaves room for
+ * the subject and the body of a commit and for the tag on it in one message of a list.
+ */
+const TEXT_BYTES_MAX = 256 * 1024
+
 /** What a message of data carries: Gitaly's 128 KiB. */
 export const CHUNK_BYTES = 128 * 1024
 
@@ -16,8 +22,8 @@ export function toGitCommit(commit: Commit): GitCommit {
   const subject = lineEnd < 0 ? commit.message : commit.message.subarray(0, lineEnd)
   return {
     id: commit.oid,
-    subject: subject.at(-1) === 13 ? subject.subarray(0, -1) : subject,
-    body: commit.message,
+    subject: (subject.at(-1) === 13 ? subject.subarray(0, -1) : subject).subarray(0, TEXT_BYTES_MAX),
+    body: commit.message.subarray(0, TEXT_BYTES_MAX),
     body_size: commit.message.length,
     author: toCommitAuthor(commit.author),
     committer: toCommitAuthor(commit.committer),
@@ -45,12 +51,13 @@ export async function toTag(repository: Repository, reference: Reference): Promi
   if (object?.kind !== 'tag') {
     return { name, id: reference.oid, target_commit, message: Buffer.alloc(0), message_size: 0, tagger: null }
   }
-  const { tagger, message } = parseTag(object.content)
+  const { tagger, message: text } = parseTag(object.content)
+  const message = trimLineEnds(text)
   return {
     name,
     id: reference.oid,
     target_commit,
-    message: trimLineEnds(message),
+    message: message.subarray(0, TEXT_BYTES_MAX),
     message_size: message.length,
     tagger: tagger ? toCommitAuthor(tagger) : null,
   }
