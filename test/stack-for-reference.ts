@@ -4,7 +4,7 @@
 import { startStack } from '../harness/stack/stack.ts'
 
 export async function setup(): Promise<() => Promise<void>> {
-  const stack = await startStack()
+  const stack = await startStack({ conman: 'none' })
   process.env.READINESS_TEST_MONGO_URI = stack.mongoUri
   process.env.READINESS_TEST_GIT_ADDRESS = `http://${stack.gitAddress}`
   process.env.READINESS_TEST_GIT_STORAGE = stack.gitStorage

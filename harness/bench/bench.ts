@@ -1,46 +1,35 @@
-// Figures of the harness and the bundled Conman on this machine: how long a stack takes, how fast the seed and L1 are,
-// what each process needs. Not a test: no figure passes or fails here. `wanted` says what was aimed at.
+// Figures of the harness and the bundled Conman on this machine: how long a stack takes, how fast seed, requests and jobs
+// are, what each process needs. Not a test: no figure passes or fails here. `wanted` says what was aimed at.
 
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { editorUsers } from '../scenarios/L1/gather.ts'
-import type { ReadSettings } from '../scenarios/lib/read-settings.ts'
-import type { EditSettings } from '../scenarios/lib/settings.ts'
-import { type SeededApp, seedEditors } from '../seed/editors.ts'
-import { selectChecks } from './catalogue.ts'
-import { newRunId, openRunsFolder } from './evidence/store.ts'
-import { execute } from './execute.ts'
-import { type K6Result, type K6Sample, runK6 } from './k6.ts'
-import type { Progress } from './progress.ts'
-import { writeReport } from './report-files.ts'
-import type { Run } from './run.ts'
-import { MACHINE, openSession } from './session.ts'
-import { ascending, percentile } from './statistics.ts'
-import { openTarget, targetOptions } from './target/open.ts'
-import { commitOfHarness } from './version.ts'
+import { seedChangesets } from '../../seed/changesets.ts'
+import { type SeededApp, seedEditors } from '../../seed/editors.ts'
+import { selectChecks } from '../catalogue.ts'
+import { HarnessError } from '../errors.ts'
+import { newRunId, openRunsFolder } from '../evidence/store.ts'
+import { execute } from '../execute.ts'
+import type { Progress } from '../progress.ts'
+import { writeReport } from '../report-files.ts'
+import type { Run } from '../run.ts'
+import { MACHINE, openSession } from '../session.ts'
+import { waitFor } from '../stack/wait-for.ts'
+import { openTarget, type ReferenceOptions, targetOptions } from '../target/open.ts'
+import { commitOfHarness } from '../version.ts'
+import { type AddFigure, type Bench, collectInto, type Figure } from './figures.ts'
+import { addLoad, CONNECTIONS, editFiles, sendRequests, spanOf } from './load.ts'
 
-export interface Figure {
-  name: string
-  value: number
-  unit: string
-  wanted?: string
-  n?: number
-}
-
-export interface Bench {
-  schema: 'readiness-bench/1'
-  at: string
-  commit: string | null
-  machine: typeof MACHINE
-  figures: Figure[]
-}
-
-const CONNECTIONS = 50
-const READS_S = 8
+const LOAD_S = 8
 /** Edits a user in the throughput figure: enough for a p99 (299) many times over. */
 const FILES_PER_USER = 60
 const WARM_UP_FILES_PER_USER = 10
+/** L7's volume, of which a page of 20 is listed. */
+const QUEUED = 500
+const DRAFTS = 1_000
+/** L3's volume. */
+const REVALIDATED = 140
+const RELEASED = 10
+const WORKERS = 3
 
 export async function bench(options: {
   runsFolder: string
@@ -51,17 +40,14 @@ export async function bench(options: {
   const runsFolder = openRunsFolder(options.runsFolder)
   const id = newRunId()
   const figures: Figure[] = []
-  const add = (name: string, value: number, unit: string, wanted?: string, n?: number) => {
-    figures.push({ name, value, unit, ...(wanted ? { wanted } : {}), ...(n ? { n } : {}) })
-    progress.say(`${name}: ${value.toFixed(value < 10 ? 2 : 0)} ${unit}${wanted ? ` (wanted ${wanted})` : ''}`)
-  }
-  const session = (seedOver: 'http' | 'database') =>
+  const add = collectInto(figures, progress)
+  const session = (seedOver: 'http' | 'database', target: Partial<ReferenceOptions> = {}) =>
     openSession(`bench-${id}`, {
       profile: 'standard',
       randomSeed: 1,
       overrides: new Map(),
       seedOver,
-      target: targetOptions({}),
+      target: { ...(targetOptions({}) as ReferenceOptions), ...target },
       openTarget,
       progress,
       signal,
@@ -80,30 +66,11 @@ export async function bench(options: {
       's',
       seedOver === 'http' ? '≤ 10 s' : '≤ 5 s',
     )
-    if (seedOver === 'http') continue
-
-    const targets = (path: (workspaceId: string) => string) =>
-      seeded.users.map((user) => ({
-        token: user.token,
-        path: `/api/apps/${seeded.app.id}/workspaces/${user.workspace.id}${path(user.workspace.id)}`,
-      }))
-    await reads(
-      run,
-      add,
-      'plain file reads',
-      targets(() => '/files?path=README.md'),
-    )
-    await reads(
-      run,
-      add,
-      'plain listings',
-      targets(() => '/files'),
-    )
-    // Just-in-time compilation is not what is measured: a first round warms up, and is not looked at.
-    await edits(run, seeded, `bench-warm-${id}`, WARM_UP_FILES_PER_USER)
-    const { samples } = await edits(run, seeded, `bench-${id}`, FILES_PER_USER)
-    addLoad(add, `edits by ${CONNECTIONS} users`, samples, 'edits/s', '≥ 200 edits/s', 'p99 ≤ 400 ms')
-    for (const process of run.target.memory?.() ?? []) add(`memory of ${process.name}`, process.rss_bytes / 1e6, 'MB')
+    if (seedOver === 'database') await loads(run, seeded, id, add)
+  }
+  {
+    await using opened = await session('database', { workers: WORKERS })
+    await revalidations(opened.run, add)
   }
 
   const finished = await execute({
@@ -136,85 +103,118 @@ export async function bench(options: {
   return { bench: result, file }
 }
 
-async function edits(run: Run, seeded: SeededApp, key: string, filesPerUser: number): Promise<K6Result> {
-  return runK6(run, {
-    entry: fileURLToPath(new URL('../scenarios/L1/script.ts', import.meta.url)),
-    settings: {
-      run: key,
-      scenario: 'L1',
-      baseUrl: run.target.baseUrl,
-      users: editorUsers(seeded),
-      filesPerUser,
-      latencyLimitMs: 2_000,
-      failedShareMax: 0,
-      durationS: 0,
-      pauseS: 0,
-      ratePerS: 0,
-      requestTimeoutS: 30,
-    } satisfies EditSettings,
-    metrics: ['edit_ms'],
-    bound_s: 300,
-    label: `edits, ${filesPerUser} by each user`,
-  })
+/** Requests of each kind at 50 connections, beside which k6 takes its share of the same cores. */
+async function loads(run: Run, seeded: SeededApp, id: string, add: AddFigure): Promise<void> {
+  const { app, users } = seeded
+  const get = (path: (workspaceId: string) => string) =>
+    users.map(({ token, workspace }) => ({
+      method: 'GET' as const,
+      token,
+      path: `/api/apps/${app.id}${path(workspace.id)}`,
+    }))
+  const measure = async (name: string, requests: ReturnType<typeof get>, unit: string, wanted = {}) =>
+    addLoad(add, name, await sendRequests(run, { name, requests, durationS: LOAD_S }), unit, wanted)
+
+  await measure(
+    `file reads on ${CONNECTIONS} connections`,
+    get((workspace) => `/workspaces/${workspace}/files?path=README.md`),
+    'reads/s',
+  )
+  await measure(
+    `directory listings on ${CONNECTIONS} connections`,
+    get((workspace) => `/workspaces/${workspace}/files`),
+    'listings/s',
+  )
+  await seedChangesets(run, seeded, { count: QUEUED, state: 'queued', label: 'bench/queued', commits: false })
+  await measure(
+    `listings of 20 of ${QUEUED} queued changesets on ${CONNECTIONS} connections`,
+    get(() => '/changesets?state=queued'),
+    'listings/s',
+    { rate: '≥ 1000 listings/s', p99: '≤ 150 ms' },
+  )
+  await submissions(run, seeded, add)
+
+  // Just-in-time compilation is not what is measured: a first round warms up, and is not looked at.
+  await editFiles(run, seeded, `bench-warm-${id}`, WARM_UP_FILES_PER_USER)
+  const { samples } = await editFiles(run, seeded, `bench-${id}`, FILES_PER_USER)
+  addLoad(add, `edits by ${CONNECTIONS} users`, samples, 'edits/s', { rate: '≥ 200 edits/s', p99: '≤ 400 ms' })
+
+  const logins = users.map(({ email }) => ({
+    method: 'POST' as const,
+    path: '/api/auth/login',
+    body: { email, password: run.target.admin.password },
+  }))
+  const name = `logins on ${CONNECTIONS} connections`
+  addLoad(add, name, await sendRequests(run, { name, requests: logins, durationS: LOAD_S }), 'logins/s')
+
+  for (const process of run.target.memory?.() ?? []) add(`memory of ${process.name}`, process.rss_bytes / 1e6, 'MB')
 }
 
-type Add = (name: string, value: number, unit: string, wanted?: string, n?: number) => void
-
-async function reads(run: Run, add: Add, name: string, targets: ReadSettings['targets']): Promise<void> {
-  const { samples } = await runK6(run, {
-    entry: fileURLToPath(new URL('../scenarios/lib/reads.ts', import.meta.url)),
-    settings: {
-      baseUrl: run.target.baseUrl,
-      connections: CONNECTIONS,
-      durationS: READS_S,
-      targets,
-      name,
-    } satisfies ReadSettings,
-    metrics: ['read_ms'],
-    bound_s: READS_S + 60,
-    label: name,
+async function submissions(run: Run, seeded: SeededApp, add: AddFigure): Promise<void> {
+  const { app } = seeded
+  const drafts = await seedChangesets(run, seeded, {
+    count: DRAFTS + CONNECTIONS,
+    state: 'draft',
+    label: 'bench/draft',
+    commits: false,
   })
-  addLoad(add, `${name} on ${CONNECTIONS} connections`, samples, 'reads/s')
+  const requests = drafts.map(({ id, author }) => ({
+    method: 'POST' as const,
+    token: author.token,
+    path: `/api/apps/${app.id}/changesets/${id}/submit`,
+    body: {},
+  }))
+  const burst = requests.splice(0, CONNECTIONS)
+  const name = `submits on ${CONNECTIONS} connections`
+  addLoad(add, name, await sendRequests(run, { name, requests, durationS: 0 }), 'submits/s')
+  await jobsDone(run, seeded, 'msuite_submit', DRAFTS)
+  // A submit is answered once its job is in the queue.
+  const samples = await sendRequests(run, { name: 'submits at once', requests: burst, durationS: 0 })
+  add(`${CONNECTIONS} submits at once: all enqueued after`, spanOf(samples), 's', '≤ 1 s', samples.length)
+  await jobsDone(run, seeded, 'msuite_submit', DRAFTS + CONNECTIONS)
 }
 
-function addLoad(
-  add: Add,
-  name: string,
-  samples: readonly K6Sample[],
-  unit: string,
-  wantedRate?: string,
-  wantedP99?: string,
-): void {
-  const ended = samples.filter((sample) => sample.tags.status !== undefined)
-  const good = ended.filter((sample) => sample.tags.status?.startsWith('2'))
-  if (good.length < ended.length || good.length === 0)
-    add(`${name}: not answered with 2xx`, ended.length - good.length, `of ${ended.length}`)
-  if (good.length === 0) return
-  const durations = ascending(good.map((sample) => sample.value))
-  // A sample is taken when its request ended.
-  const first = Math.min(...good.map((sample) => sample.time_ms - sample.value))
-  const last = Math.max(...good.map((sample) => sample.time_ms))
-  add(`${name}: rate`, good.length / ((last - first) / 1_000), unit, wantedRate, good.length)
-  add(`${name}: p99`, percentile(durations, 0.99), 'ms', wantedP99, good.length)
+/** L3's shape: what is left in the queue is looked at again after a release, by several workers. */
+async function revalidations(run: Run, add: AddFigure): Promise<void> {
+  const seeded = await seedEditors(run, { users: CONNECTIONS })
+  const { app, adminToken } = seeded
+  const { conman } = run.target
+  const queued = await seedChangesets(run, seeded, {
+    count: REVALIDATED + RELEASED,
+    state: 'queued',
+    label: 'bench/revalidated',
+    commits: true,
+  })
+  const first = queued.slice(0, RELEASED).map(({ id }) => id)
+  const release = await conman.createRelease(adminToken, app.id, first)
+  const assembling = performance.now()
+  const job = await conman.assembleRelease(adminToken, app.id, release)
+  await waitFor(async () => (await conman.jobState(adminToken, app.id, job)) === 'succeeded', {
+    what: 'the release to be assembled',
+    within_ms: 120_000,
+    every_ms: 50,
+  })
+  add(`release of ${RELEASED} changesets assembled after`, seconds(assembling), 's')
+  const publishing = performance.now()
+  await conman.publishRelease(adminToken, app.id, release)
+  await jobsDone(run, seeded, 'revalidate_queued_changeset', REVALIDATED)
+  add(`${REVALIDATED} revalidations by ${WORKERS} workers, from publishing on`, seconds(publishing), 's', '≤ 60 s')
+}
+
+const JOBS_WITHIN_MS = 300_000
+
+async function jobsDone(run: Run, { app, adminToken }: SeededApp, type: string, count: number): Promise<void> {
+  const { conman } = run.target
+  await waitFor(
+    async () => {
+      const failed = await conman.countJobs(adminToken, app.id, { type, state: 'failed' })
+      if (failed > 0) throw new HarnessError(`${failed} jobs of type ${type} failed`, 'see the worker’s log')
+      return (await conman.countJobs(adminToken, app.id, { type, state: 'succeeded' })) >= count
+    },
+    { what: `${count} jobs of type ${type} to succeed`, within_ms: JOBS_WITHIN_MS, every_ms: 100 },
+  )
 }
 
 function seconds(started: number): number {
   return (performance.now() - started) / 1_000
-}
-
-/** The table of docs/benchmarks.md: a file of figures by hardware and commit, filled by the command and never by hand. */
-export function benchMarkdown(file: string): string {
-  const { at, commit, machine, figures } = JSON.parse(readFileSync(file, 'utf8')) as Bench
-  const rows = figures.map(
-    ({ name, value, unit, wanted, n }) =>
-      `| ${name} | ${value.toFixed(value < 10 ? 2 : 0)} ${unit} | ${wanted ?? ''} | ${n ?? ''} |`,
-  )
-  return [
-    `Measured ${at.slice(0, 10)} at commit ${commit ?? 'unknown'} on ${machine.cpus} × ${machine.cpu_model}, ${(machine.memory_bytes / 2 ** 30).toFixed(0)} GiB, by \`make bench\`.`,
-    '',
-    '| what | measured | wanted | n |',
-    '|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n')
 }

@@ -2,7 +2,8 @@
 
 import { writeFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
-import { benchMarkdown, bench as measure } from '../bench.ts'
+import { bench as measure } from '../bench/bench.ts'
+import { benchMarkdown, shown } from '../bench/figures.ts'
 import { interruption, jsonOption, printJson, progressFor, runsDirOption } from './terminal.ts'
 
 export const bench: CommandModule<object, { 'runs-dir': string; json: boolean; markdown: string | undefined }> = {
@@ -24,7 +25,7 @@ export const bench: CommandModule<object, { 'runs-dir': string; json: boolean; m
     else {
       for (const { name, value, unit, wanted } of result.figures) {
         process.stdout.write(
-          `${name.padEnd(52)} ${value.toFixed(value < 10 ? 2 : 0).padStart(8)} ${unit.padEnd(9)} ${wanted ? `wanted ${wanted}` : ''}\n`,
+          `${name.padEnd(52)} ${shown(value).padStart(8)} ${unit.padEnd(9)} ${wanted ? `wanted ${wanted}` : ''}\n`,
         )
       }
       process.stdout.write(`stored: ${file}\n`)

@@ -42,7 +42,8 @@ export function bootstrapAdmin(options: ConmanOptions, email: string, name: stri
   return conmanProcess('conman-bootstrap', ['bootstrap-admin', email, name, password], options)
 }
 
-export function conmanProcesses(options: ConmanOptions): ManagedProcess[] {
+/** The API and the workers (`conman-worker`, `conman-worker-2`, …), or the one process that is both. */
+export function conmanProcesses(options: ConmanOptions, workers: number): ManagedProcess[] {
   const ready: Readiness = {
     what: `${options.baseUrl}/api/health to say that all components are healthy`,
     within_ms: READY_WITHIN_MS,
@@ -50,7 +51,11 @@ export function conmanProcesses(options: ConmanOptions): ManagedProcess[] {
     probe: () => isHealthy(options.baseUrl),
   }
   if (options.program.roles === 'single') return [conmanProcess('conman', ['serve'], options, ready)]
-  return ['api', 'worker'].map((role) => conmanProcess(`conman-${role}`, ['serve', '--role', role], options, ready))
+  const names = Array.from({ length: workers }, (_, index) => `conman-worker${index === 0 ? '' : `-${index + 1}`}`)
+  return [
+    conmanProcess('conman-api', ['serve', '--role', 'api'], options, ready),
+    ...names.map((name) => conmanProcess(name, ['serve', '--role', 'worker'], options, ready)),
+  ]
 }
 
 function conmanProcess(name: string, args: string[], options: ConmanOptions, ready?: Readiness): ManagedProcess {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { MongoClient } from 'mongodb'
+import { MongoClient, ObjectId } from 'mongodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { HarnessError, UsageError } from '../errors.ts'
 import { BUNDLED_CONMAN } from './conman.ts'
@@ -61,7 +61,7 @@ async function commandLines(): Promise<string[]> {
 describe('a stack', () => {
   let stack: Stack
   beforeAll(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: { CONMAN_MSUITE_SUBMIT_CMD: 'exec sleep 600' } })
   })
   afterAll(async () => {
     await stack?.[Symbol.asyncDispose]()
@@ -141,7 +141,32 @@ describe('a stack', () => {
     })
   })
 
-  it('leaves nothing when it is disposed', async () => {
+  it('knows the command of a job whose worker was killed', async () => {
+    await using client = await new MongoClient(stack.mongoUri).connect()
+    const marked = () => new Set(markedProcesses(stack.id).map(({ pid }) => pid))
+    const before = marked()
+    const now = new Date()
+    await client.db(stack.databaseName).collection('jobs').insertOne({
+      app_id: new ObjectId(),
+      job_type: 'msuite_submit',
+      state: 'queued',
+      entity_type: 'changeset',
+      entity_id: 'x',
+      payload: {},
+      retry_count: 0,
+      max_retries: 0,
+      timeout_ms: 600_000,
+      created_at: now,
+      updated_at: now,
+    })
+    await waitFor(async () => marked().size > before.size, { what: 'the command to run', within_ms: 20_000 })
+    stack.worker.kill('SIGKILL')
+    await stack.worker.exited
+    const orphans = [...marked()].filter((pid) => !before.has(pid))
+    expect(orphans).toHaveLength(1)
+  })
+
+  it('leaves nothing when it is disposed, not even that command', async () => {
     await stack[Symbol.asyncDispose]()
     expect(markedProcesses(stack.id)).toEqual([])
     await expect(stat(stack.dir)).rejects.toThrow('ENOENT')

@@ -15,6 +15,7 @@ import { FOLDER_PREFIX } from './clean-up.ts'
 import { BUNDLED_CONMAN, bootstrapAdmin, type ConmanProgram, conmanProcesses } from './conman.ts'
 import { type FirstCommit, GitClient } from './git-client.ts'
 import { canBind, freePort, withFreshPorts } from './ports.ts'
+import { MARKER } from './process-table.ts'
 import { ManagedProcess } from './processes.ts'
 import { Reaper } from './reaper-client.ts'
 import { prepareReplicaSet, type ReplicaSet } from './replica-set.ts'
@@ -22,10 +23,12 @@ import { demandRoom, stackParent } from './storage.ts'
 import { type ProxyName, prepareToxiproxy } from './toxiproxy.ts'
 
 export interface StackOptions {
-  /** The bundled one when nothing is said. */
-  conman?: ConmanProgram
+  /** The bundled one when nothing is said; `none` starts what Conman stands on, and no Conman. */
+  conman?: ConmanProgram | 'none'
   /** For Conman, on top of what the stack sets: raised rate limits, hook commands, a defect. */
   env?: Readonly<Record<string, string>>
+  /** Worker processes of a Conman that has them apart; one when nothing is said. */
+  workers?: number
   /** 2 s when nothing is said; 10 s, MongoDB's default, under the golive profile. */
   electionTimeout_ms?: number
   /** Conman's port; a free one when nothing is said. One that is taken is a UsageError. */
@@ -101,7 +104,7 @@ export class Stack implements AsyncDisposable {
   readonly replicaSet: ReplicaSet
   /** Drives the toxics. Its proxies: `mongo-api`, `mongo-worker`, `git`. */
   readonly toxiproxy: Toxiproxy
-  /** By name: `mongod-1`…`mongod-3`, `socks-relay`, `toxiproxy`, `git-backend`, and `conman-api` and `conman-worker`, or `conman`. */
+  /** By name: `mongod-1`…`mongod-3`, `socks-relay`, `toxiproxy`, `git-backend`, and `conman-api`, `conman-worker`, `conman-worker-2`…, or `conman`. */
   readonly processes: ReadonlyMap<string, ManagedProcess>
   readonly tools: StackParts['tools']
   /** How long each part of the start took. */
@@ -263,7 +266,8 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
     })
     owned.use(toxiproxy.process)
 
-    const conman = options.conman ?? BUNDLED_CONMAN
+    const withConman = options.conman !== 'none'
+    const conman = options.conman === undefined || options.conman === 'none' ? BUNDLED_CONMAN : options.conman
     const addresses: StackAddresses = {
       id,
       ...layout,
@@ -287,7 +291,8 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       reaper,
     }
     const admin = owned.use(bootstrapAdmin(conmanOptions, ADMIN_EMAIL, ADMIN_NAME, addresses.adminPassword))
-    const serving = conmanProcesses(conmanOptions).map((process) => owned.use(process))
+    const workers = options.workers ?? 1
+    const serving = withConman ? conmanProcesses(conmanOptions, workers).map((process) => owned.use(process)) : []
 
     tell('starting MongoDB, Toxiproxy and the git backend')
     const database = Promise.all([
@@ -296,6 +301,7 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       timed('toxiproxy', toxiproxy.process.start(until)),
     ])
     const bootstrapped = database.then(async () => {
+      if (!withConman) return
       tell('starting Conman')
       admin.spawn()
       await ofUsersProgram(options, timed('bootstrap-admin', admin.waitForSuccess(BOOTSTRAP_WITHIN_MS, until)))
@@ -436,6 +442,8 @@ function conmanEnvironment(addresses: StackAddresses, conman: ConmanProgram): Re
     CONMAN_SECRETS_MASTER_KEY: addresses.secretsMasterKey,
     CONMAN_TEMP_URL_DOMAIN: 'config.readiness.test',
     CONMAN_OUTBOX_FILE: addresses.outboxFile,
+    // What Conman's commands start is found by it when their worker is gone (reaper.ts).
+    CONMAN_COMMAND_ENV: MARKER,
   }
 }
 

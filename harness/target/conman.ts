@@ -111,6 +111,43 @@ export class Conman {
     return workspaceOf(row)
   }
 
+  /** A draft release of these queued changesets, in this order; its id. */
+  async createRelease(token: string, appId: string, changesetIds: readonly string[]): Promise<string> {
+    const created = await this.#paced('POST', `/api/apps/${appId}/releases`, { token, body: {} })
+    const id = text(dataOf(created, 'creating a release'), 'id')
+    const selected = await this.#paced('POST', `/api/apps/${appId}/releases/${id}/changesets`, {
+      token,
+      body: { changeset_ids: changesetIds },
+    })
+    dataOf(selected, 'selecting the changesets of a release')
+    return id
+  }
+
+  /** Starts the assembling; the id of its job. */
+  async assembleRelease(token: string, appId: string, releaseId: string): Promise<string> {
+    const answer = await this.#paced('POST', `/api/apps/${appId}/releases/${releaseId}/assemble`, { token, body: {} })
+    const job = recordOf(dataOf(answer, 'assembling a release').job)
+    if (!job) throw new ConmanError('assembling a release: no job came back', answer)
+    return text(job, 'id')
+  }
+
+  async publishRelease(token: string, appId: string, releaseId: string): Promise<void> {
+    const answer = await this.#paced('POST', `/api/apps/${appId}/releases/${releaseId}/publish`, { token, body: {} })
+    dataOf(answer, 'publishing a release')
+  }
+
+  async jobState(token: string, appId: string, jobId: string): Promise<string> {
+    const answer = await this.#paced('GET', `/api/apps/${appId}/jobs/${jobId}`, { token })
+    return text(recordOf(dataOf(answer, 'reading a job').job) ?? {}, 'state')
+  }
+
+  /** How many jobs of a type are in a state, by a target that filters. */
+  async countJobs(token: string, appId: string, filter: { type: string; state: string }): Promise<number> {
+    const answer = await this.#paced('GET', `/api/apps/${appId}/jobs?limit=1&${new URLSearchParams(filter)}`, { token })
+    dataOf(answer, 'counting jobs')
+    return Number(recordOf(recordOf(answer.json)?.pagination)?.total)
+  }
+
   /** A file's bytes by a workspace, or why not. Both spellings of the path's place in the answer are read. */
   async readFile(
     token: string,

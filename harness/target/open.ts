@@ -15,6 +15,8 @@ export interface ReferenceOptions {
   kind: 'reference'
   /** A known defect to start it with. */
   defect?: string
+  /** Worker processes; one when nothing is said. */
+  workers?: number
   tools: readonly ToolName[]
 }
 

@@ -37,6 +37,7 @@ const CAPABILITIES: readonly Capability[] = [
 export async function openReference(options: ReferenceOptions, opening: Opening): Promise<Target> {
   const { progress, profile } = opening
   const env = { ...UNTHROTTLED, ...(options.defect === undefined ? {} : { CONMAN_DEFECT: options.defect }) }
+  const workers = options.workers ?? 1
   progress.update('starting the stack: three mongod, Toxiproxy, the git backend, Conman')
   const started = performance.now()
   await using undo = new AsyncDisposableStack()
@@ -45,6 +46,7 @@ export async function openReference(options: ReferenceOptions, opening: Opening)
       {
         env,
         electionTimeout_ms: profile.election_timeout_ms,
+        workers,
         onProgress: (line) => progress.update(line),
       },
       opening.signal,
@@ -65,6 +67,7 @@ export async function openReference(options: ReferenceOptions, opening: Opening)
   const settings = {
     ...env,
     'replica set election time-out': `${profile.election_timeout_ms} ms`,
+    ...(workers === 1 ? {} : { 'worker processes': String(workers) }),
     'data of the stack on': stackParent().kind === 'memory' ? 'memory (tmpfs)' : 'disk',
   }
   const capabilities = new Set(CAPABILITIES)
@@ -119,6 +122,12 @@ const TOKEN_S = 86_400
 function fixturesIn(mongo: MongoClient, stack: Stack): DirectFixtures {
   const db = mongo.db(stack.databaseName)
   return {
+    async insert(collection, documents) {
+      const { insertedCount } = await db
+        .collection(collection)
+        .insertMany([...documents], { writeConcern: { w: 'majority', j: true } })
+      return insertedCount
+    },
     async members(app, people) {
       const admin = await db.collection('users').findOne({ email: stack.adminEmail })
       const now = new Date()

@@ -35,6 +35,8 @@ export interface Target extends AsyncDisposable {
 
 /** The fast path of the seed, on stacks of our own: rows as the contract stores them (data-and-runtime §1.3, §1.7). */
 export interface DirectFixtures {
+  /** Inserts whole documents, ids included, with a majority write; answers how many. */
+  insert(collection: string, documents: readonly object[]): Promise<number>
   /** Inserts members that do not exist yet and returns a session for each, in order. */
   members(
     app: App,

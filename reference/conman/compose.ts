@@ -40,6 +40,7 @@ import type { Services } from './services.ts'
 import { tempEnvironmentJobs } from './temp-environments/jobs.ts'
 import { createTempEnvironmentService } from './temp-environments/service.ts'
 import { tempEnvironmentSweeps } from './temp-environments/sweeps.ts'
+import { createWorkspaceHeads } from './workspaces/heads.ts'
 import { createWorkspaceService } from './workspaces/service.ts'
 
 /** What a defect replaces; the rest stays as it is. */
@@ -70,6 +71,7 @@ export async function composeServices(
   services.profiles = createProfileService(services)
   services.environments = createEnvironmentService(services)
   services.workspaces = createWorkspaceService(services)
+  services.heads = createWorkspaceHeads(services)
   services.commits = createCommitWriter(services)
   services.files = createFileService(services)
   services.changesets = createChangesetService(services)

@@ -2,6 +2,7 @@
 import yargs from 'yargs'
 import { DEFECTS, defectById } from '../defects/index.ts'
 import { bootstrapAdmin } from './commands/bootstrap-admin.ts'
+import { listPausedJobs, pauseJobs, resumeJobs } from './commands/jobs.ts'
 import { ROLES, serve } from './commands/serve.ts'
 import { VERSION } from './version.ts'
 
@@ -39,6 +40,40 @@ const cli = yargs(process.argv.slice(2))
     async ({ email, name, password, mongoUri, mongoDb }) => {
       process.exitCode = await bootstrapAdmin({ email, name, password, mongoUri, mongoDb }, process.env)
     },
+  )
+  .command('jobs', 'Hold types of jobs back, and let them go on', (command) =>
+    command
+      .option('mongo-uri', { type: 'string', describe: 'Default: CONMAN_MONGO_URI' })
+      .option('mongo-db', { type: 'string', describe: 'Default: CONMAN_MONGO_DB' })
+      .command(
+        'pause <type>',
+        'Leave what is queued of a type in the queue; what runs goes on',
+        (pause) =>
+          pause
+            .positional('type', { type: 'string', demandOption: true })
+            .option('reason', { type: 'string', describe: 'Shown by jobs paused' }),
+        async ({ type, reason, mongoUri, mongoDb }) => {
+          process.exitCode = await pauseJobs({ type, reason, mongoUri, mongoDb }, process.env)
+        },
+      )
+      .command(
+        'resume <type>',
+        'Let a paused type go on',
+        (resume) => resume.positional('type', { type: 'string', demandOption: true }),
+        async ({ type, mongoUri, mongoDb }) => {
+          process.exitCode = await resumeJobs({ type, mongoUri, mongoDb }, process.env)
+        },
+      )
+      .command(
+        'paused',
+        'List the types that are paused',
+        (paused) => paused,
+        async ({ mongoUri, mongoDb }) => {
+          process.exitCode = await listPausedJobs({ mongoUri, mongoDb }, process.env)
+        },
+      )
+      .demandCommand(1, 'say what to do with them: pause, resume or paused')
+      .strict(),
   )
   .command(
     'defects',

@@ -37,6 +37,7 @@ import type { ProfileService } from './profiles/service.ts'
 import type { QueueService } from './queue/service.ts'
 import type { ReleaseService } from './releases/service.ts'
 import type { TempEnvironmentService } from './temp-environments/service.ts'
+import type { WorkspaceHeads } from './workspaces/heads.ts'
 import type { WorkspaceService } from './workspaces/service.ts'
 
 export interface Services {
@@ -61,6 +62,7 @@ export interface Services {
   profiles: ProfileService
   environments: EnvironmentService
   workspaces: WorkspaceService
+  heads: WorkspaceHeads
   commits: CommitWriter
   files: FileService
   changesets: ChangesetService

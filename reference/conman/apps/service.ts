@@ -9,6 +9,7 @@ import { objectId } from '../http/identifiers.ts'
 import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import { describeError } from '../logging.ts'
 import type { AppDocument, AppSettings, EnvironmentDocument } from '../mongo/documents.ts'
+import { createLister } from '../mongo/listing.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 import { requireBranchName } from '../workspaces/branch-name.ts'
@@ -40,6 +41,7 @@ export function repositoryOf(app: Pick<AppDocument, '_id' | 'repo_path'>): Repos
 
 export function createAppService(services: Services): AppService {
   const { data, lists, causality } = services.store
+  const listed = createLister(services.store, 'apps', { updated_at: -1, _id: -1 })
 
   /** Makes sure that the repository is there with a commit on the integration branch, which every workspace starts from. */
   async function prepareRepository(caller: Caller, appId: ObjectId, input: NewApp): Promise<void> {
@@ -78,16 +80,8 @@ export function createAppService(services: Services): AppService {
     async list(caller, page) {
       const mine = await data.app_memberships.find({ user_id: caller.user.id }).project({ app_id: 1 }).toArray()
       const query: Filter<AppDocument> = { _id: { $in: mine.map(({ app_id }) => app_id as ObjectId) } }
-      return causality.read(caller.user.id.toHexString(), async (session) => {
-        const total = await lists.apps.countDocuments(query, { session })
-        const found = await lists.apps
-          .find(query, { session })
-          .sort({ updated_at: -1, _id: -1 })
-          .skip(page.skip)
-          .limit(page.limit)
-          .toArray()
-        return paginated(page, total, found.map(presentApp))
-      })
+      const { total, found } = await listed(caller.user.id, query, page)
+      return paginated(page, total, found.map(presentApp))
     },
 
     async create(caller, input) {

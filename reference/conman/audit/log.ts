@@ -7,6 +7,7 @@ import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import { describeError } from '../logging.ts'
 import type { AuditDocument } from '../mongo/documents.ts'
 import { idOf } from '../mongo/ids.ts'
+import { createLister } from '../mongo/listing.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 
@@ -37,6 +38,8 @@ const RECORD_LIMIT_MS = 2_000
 const BATCHES = { maxSize: 100, patienceMs: 250, lingerMs: 15 }
 
 export function createAuditLog(services: Services): AuditLog {
+  const listed = createLister(services.store, 'audit_events', { occurred_at: -1, _id: -1 })
+
   const insert = createBatcher(async (rows: AuditDocument[]) => {
     const readers = rows.map(({ actor_user_id }) => actor_user_id?.toHexString() ?? '')
     await services.store.causality
@@ -74,17 +77,8 @@ export function createAuditLog(services: Services): AuditLog {
 
     async list(reader, appId, filter, page) {
       const query: Filter<AuditDocument> = { ...filter, app_id: appId }
-      const rows = services.store.lists.audit_events
-      return services.store.causality.read(reader.id.toHexString(), async (session) => {
-        const total = await rows.countDocuments(query, { session })
-        const found = await rows
-          .find(query, { session })
-          .sort({ occurred_at: -1, _id: -1 })
-          .skip(page.skip)
-          .limit(page.limit)
-          .toArray()
-        return paginated(page, total, found.map(presentAuditRow))
-      })
+      const { total, found } = await listed(reader.id, query, page)
+      return paginated(page, total, found.map(presentAuditRow))
     },
   }
 }

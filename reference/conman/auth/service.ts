@@ -7,7 +7,7 @@ import { isObjectId } from '../http/identifiers.ts'
 import type { AppDocument, MembershipDocument, UserDocument } from '../mongo/documents.ts'
 import type { Services } from '../services.ts'
 import { createDummyHash, passwordMatches } from './passwords.ts'
-import type { TokenClaims } from './tokens.ts'
+import { isVoided, type TokenClaims } from './tokens.ts'
 
 export interface Session {
   token: string
@@ -25,12 +25,16 @@ export interface AuthService {
   login(email: string, password: string): Promise<Session>
   /** Verifies the password of an account, throttled; undefined when it is wrong or the account does not exist. */
   checkPassword(email: string, password: string): Promise<UserDocument | undefined>
-  session(user: User): Promise<Session>
+  /** `provenMs`: see `Tokens.issue`. */
+  session(user: User, provenMs?: number): Promise<Session>
   principal(claims: TokenClaims, appId: string | undefined): Promise<Principal>
 }
 
-export function toUser(document: Pick<UserDocument, '_id' | 'email' | 'name'>): User {
-  return { id: document._id, email: document.email, name: document.name }
+export const MAX_EMAIL_LENGTH = 254
+
+export function toUser(document: Pick<UserDocument, '_id' | 'email' | 'name' | 'tokens_valid_after'>): User {
+  const { _id: id, email, name, tokens_valid_after: tokensValidAfter = null } = document
+  return { id, email, name, tokensValidAfter }
 }
 
 export function normaliseEmail(email: string): string {
@@ -48,8 +52,8 @@ export async function createAuthService(services: Services): Promise<AuthService
     })
   }
 
-  async function session(user: User): Promise<Session> {
-    const token = await services.tokens.issue(user)
+  async function session(user: User, provenMs?: number): Promise<Session> {
+    const token = await services.tokens.issue(user, provenMs)
     return { token, user: { id: user.id.toHexString(), email: user.email, name: user.name } }
   }
 
@@ -60,12 +64,15 @@ export async function createAuthService(services: Services): Promise<AuthService
     async login(givenEmail, password) {
       const email = normaliseEmail(givenEmail)
       if (email === '' || password.trim() === '') throw validation('email and password must not be blank')
+      if (email.length > MAX_EMAIL_LENGTH) throw validation(`email must be at most ${MAX_EMAIL_LENGTH} characters long`)
+      // The password may be replaced while it is being verified: what is right was right before that.
+      const beganMs = Date.now()
       const user = await checkPassword(email, password)
       if (user === undefined) {
         services.metrics.authFailure()
         throw new ApiError('invalid_credentials', 'unauthorized: invalid_credentials')
       }
-      return session(toUser(user))
+      return session(toUser(user), beganMs)
     },
 
     async principal(claims, appId) {
@@ -78,8 +85,7 @@ export async function createAuthService(services: Services): Promise<AuthService
         id && lookups.membership(userId, id),
         id && lookups.app(id),
       ])
-      const validAfterSeconds = Math.floor((user?.tokens_valid_after?.getTime() ?? 0) / 1000)
-      if (user === undefined || claims.issuedAtSeconds < validAfterSeconds) {
+      if (user === undefined || isVoided(claims, user.tokens_valid_after)) {
         throw unauthorized('the token is not valid or has expired')
       }
       return { user: toUser(user), membership, app }

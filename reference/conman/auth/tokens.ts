@@ -11,13 +11,27 @@ export interface TokenClaims {
 }
 
 export interface Tokens {
-  issue(user: User): Promise<string>
+  /** `provenMs` is when the credentials were known to be right: what they were before counts no more after a reset. */
+  issue(user: User, provenMs?: number): Promise<string>
   /** Refuses, always with the same answer, what is malformed, forged or expired. */
   verify(token: string): Promise<TokenClaims>
 }
 
 /** A signature once found right stays right; only the time has to be looked at again. */
 const REMEMBERED_TOKENS = 10_000
+
+/**
+ * Tokens know their second, a reset its millisecond. A token that begins in the second of the reset is void, so one that is
+ * issued after the reset and still in that second says the next one.
+ */
+export function isVoided({ issuedAtSeconds }: TokenClaims, validAfter: Date | null | undefined): boolean {
+  return issuedAtSeconds * 1000 < (validAfter?.getTime() ?? 0)
+}
+
+/** From when on tokens count after a reset: later than any issued so far, also those that say the second after the last reset. */
+export function validAfterReset(now: Date, previous: Date | null | undefined): Date {
+  return new Date(Math.max(now.getTime(), Math.ceil((previous?.getTime() ?? 0) / 1000) * 1000 + 1))
+}
 
 export function createTokens(config: Pick<Config, 'jwtSecret' | 'jwtExpiryHours'>): Tokens {
   const verified = new Map<string, { claims: TokenClaims; expiresAtSeconds: number }>()
@@ -29,13 +43,14 @@ export function createTokens(config: Pick<Config, 'jwtSecret' | 'jwtExpiryHours'
   }
 
   return {
-    async issue(user) {
-      const nowSeconds = Math.floor(Date.now() / 1000)
+    async issue(user, provenMs = Date.now()) {
+      const provenSeconds = Math.floor(provenMs / 1000)
+      const validSeconds = Math.ceil((user.tokensValidAfter?.getTime() ?? 0) / 1000)
       return new SignJWT({ email: user.email })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
         .setSubject(user.id.toHexString())
-        .setIssuedAt(nowSeconds)
-        .setExpirationTime(nowSeconds + config.jwtExpiryHours * 3600)
+        .setIssuedAt(Math.max(provenSeconds, validSeconds))
+        .setExpirationTime(provenSeconds + config.jwtExpiryHours * 3600)
         .sign(config.jwtSecret)
     },
     async verify(token) {

@@ -2,6 +2,7 @@
 import { ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CHANGESET_STATES } from '../mongo/documents.ts'
+import type { Answer } from '../test/server-process.ts'
 import { createWorld, HAS_PARTS, idOf, type Person, type World } from '../test/world.ts'
 import { ACTIONS, type Action } from './machine.ts'
 
@@ -85,37 +86,41 @@ describe.skipIf(!HAS_PARTS)('changesets', () => {
     expect((await open(author, { workspace_id: 'f'.repeat(24), title: 'x' })).status).toBe(404)
     expect((await open(author, { workspace_id: 'zz', title: 'x' })).status).toBe(400)
     expect((await open(author, { workspace_id, title: { $gt: '' } })).status).toBe(400)
-    expect((await open(author, { workspace_id, title: 'x', state: 'approved', author_user_id: manager.id })).body.data)
-      .toMatchObject({ state: 'draft', author_user_id: author.id })
+    expect(
+      (await open(author, { workspace_id, title: 'x', state: 'approved', author_user_id: manager.id })).body.data,
+    ).toMatchObject({ state: 'draft', author_user_id: author.id })
   })
 
   /** How each action is asked for, by whom it is allowed, and what it makes of an allowed state. */
-  const asked: Record<Action, { by: () => Person; send: (url: string, who: Person) => Promise<{ status: number; body: any }>; to?: string }> = {
-    edit: { by: () => author, send: (url, who) => who.send('PATCH', url, { title: 'Edited' }) },
-    submit: { by: () => author, send: (url, who) => who.send('POST', `${url}/submit`, {}), to: 'submitted' },
-    resubmit: { by: () => author, send: (url, who) => who.send('POST', `${url}/resubmit`, {}), to: 'submitted' },
-    approve: {
-      by: () => reviewer,
-      send: (url, who) => who.send('POST', `${url}/review`, { action: 'approve' }),
-      to: 'approved',
-    },
-    request_changes: {
-      by: () => reviewer,
-      send: (url, who) => who.send('POST', `${url}/review`, { decision: 'changes_requested' }),
-      to: 'changes_requested',
-    },
-    reject: {
-      by: () => reviewer,
-      send: (url, who) => who.send('POST', `${url}/review`, { action: 'reject' }),
-      to: 'rejected',
-    },
-    queue: { by: () => manager, send: (url, who) => who.send('POST', `${url}/queue`), to: 'queued' },
-    move_to_draft: { by: () => author, send: (url, who) => who.send('POST', `${url}/move-to-draft`), to: 'draft' },
-  }
+  const asked: Record<Action, { by: () => Person; send: (url: string, who: Person) => Promise<Answer>; to?: string }> =
+    {
+      edit: { by: () => author, send: (url, who) => who.send('PATCH', url, { title: 'Edited' }) },
+      submit: { by: () => author, send: (url, who) => who.send('POST', `${url}/submit`, {}), to: 'submitted' },
+      resubmit: { by: () => author, send: (url, who) => who.send('POST', `${url}/resubmit`, {}), to: 'submitted' },
+      approve: {
+        by: () => reviewer,
+        send: (url, who) => who.send('POST', `${url}/review`, { action: 'approve' }),
+        to: 'approved',
+      },
+      request_changes: {
+        by: () => reviewer,
+        send: (url, who) => who.send('POST', `${url}/review`, { decision: 'changes_requested' }),
+        to: 'changes_requested',
+      },
+      reject: {
+        by: () => reviewer,
+        send: (url, who) => who.send('POST', `${url}/review`, { action: 'reject' }),
+        to: 'rejected',
+      },
+      queue: { by: () => manager, send: (url, who) => who.send('POST', `${url}/queue`), to: 'queued' },
+      move_to_draft: { by: () => author, send: (url, who) => who.send('POST', `${url}/move-to-draft`), to: 'draft' },
+    }
 
   test('every action in every state: allowed where the table says so, refused and without effect elsewhere', async () => {
     const url = await world.changeset(author, 'submitted')
-    await expect.poll(() => world.db.collection('jobs').countDocuments({ entity_id: idOf(url), state: 'succeeded' })).toBe(1)
+    await expect
+      .poll(() => world.db.collection('jobs').countDocuments({ entity_id: idOf(url), state: 'succeeded' }))
+      .toBe(1)
     const workspace = `${world.app}/workspaces/${(await changesets().findOne({ _id: _id(url) }))?.workspace_id}`
     const original = await changesets().findOne({ _id: _id(url) })
     for (const from of CHANGESET_STATES) {
@@ -213,7 +218,9 @@ describe.skipIf(!HAS_PARTS)('changesets', () => {
     await world.db.collection('jobs').updateOne({ _id: new ObjectId(job.id) }, { $set: { state: 'failed' } })
     const refused = await reviewer.send('POST', `${url}/review`, { action: 'approve' })
     expect([refused.status, refused.body.error.code]).toEqual([409, 'conflict'])
-    expect(refused.body.error.message).toContain('changeset submit gate not satisfied; latest msuite_submit job is failed')
+    expect(refused.body.error.message).toContain(
+      'changeset submit gate not satisfied; latest msuite_submit job is failed',
+    )
     // A failed suite may have had a passing reason: the same head can be handed in again, or be sent back.
     expect((await author.send('POST', `${url}/resubmit`, {})).status).toBe(200)
     expect((await reviewer.send('POST', `${url}/review`, { action: 'request_changes' })).status).toBe(200)

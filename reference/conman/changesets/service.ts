@@ -8,6 +8,7 @@ import { objectId } from '../http/identifiers.ts'
 import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import { CHANGED, unchanged } from '../mongo/concurrency.ts'
 import type { AppDocument, ChangesetDocument, ChangesetState, RevalidationStatus } from '../mongo/documents.ts'
+import { createLister } from '../mongo/listing.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import { atLeast } from '../roles.ts'
 import type { Services } from '../services.ts'
@@ -20,6 +21,8 @@ export interface NewChangeset {
   workspaceId: string
   title: string
   description: string | null
+  /** Goes into the audit row: what it was made for, where it was not made by hand. */
+  occasion?: Record<string, unknown>
 }
 
 /** Why a queued changeset has to leave the queue. */
@@ -30,6 +33,9 @@ export interface Removal {
   jobId: ObjectId
   /** Goes into the audit row. */
   reason: Record<string, unknown>
+  /** What must hold besides, and what is stored besides. */
+  onlyIf?: Filter<ChangesetDocument>
+  also?: Partial<ChangesetDocument>
 }
 
 export interface ChangesetService extends Review, Submission {
@@ -50,8 +56,10 @@ export interface ChangesetService extends Review, Submission {
     update: UpdateFilter<ChangesetDocument>,
     session: ClientSession,
   ): Promise<ChangesetDocument>
-  /** Takes a queued changeset out of the queue, once; false when it is not queued any more. */
-  removeFromQueue(origin: Origin, app: AppDocument, changeset: ChangesetDocument, removal: Removal): Promise<boolean>
+  /** Takes a queued changeset out of the queue, once and without a word: `tellRemoval` follows. */
+  leaveQueue(changeset: ChangesetDocument, removal: Removal, session?: ClientSession): Promise<ChangesetDocument | null>
+  /** Tells that a job has taken a changeset out of the queue, if it has; each telling is kept once. */
+  tellRemoval(origin: Origin, app: AppDocument, id: ObjectId, removal: Removal): Promise<void>
   audit(
     origin: Origin,
     actor: User | null,
@@ -71,6 +79,7 @@ const MAX_DESCRIPTION_LENGTH = 10_000
 
 export function createChangesetService(services: Services): ChangesetService {
   const { data, lists, causality } = services.store
+  const listed = createLister(services.store, 'changesets', { updated_at: -1, _id: -1 })
 
   function requireOfApp(
     app: AppDocument,
@@ -87,19 +96,11 @@ export function createChangesetService(services: Services): ChangesetService {
         app_id: app._id,
         ...(states !== undefined && { state: states.length === 1 ? (states[0] as ChangesetState) : { $in: states } }),
       }
-      return causality.read(caller.user.id.toHexString(), async (session) => {
-        const total = await lists.changesets.countDocuments(query, { session })
-        const found = await lists.changesets
-          .find(query, { session })
-          .sort({ updated_at: -1, _id: -1 })
-          .skip(page.skip)
-          .limit(page.limit)
-          .toArray()
-        return paginated(page, total, found.map(presentChangeset))
-      })
+      const { total, found } = await listed(caller.user.id, query, page)
+      return paginated(page, total, found.map(presentChangeset))
     },
 
-    async create(caller, app, { workspaceId, title, description }) {
+    async create(caller, app, { workspaceId, title, description, occasion }) {
       const workspace = await services.workspaces.owned(caller, app, workspaceId)
       requireText(title, description)
       const now = new Date()
@@ -132,7 +133,9 @@ export function createChangesetService(services: Services): ChangesetService {
       } catch (error) {
         throw isDuplicateKey(error) ? conflict('the workspace has an open changeset already') : error
       }
-      await this.audit(caller, caller.user, 'created', null, changeset, { after: { title: changeset.title } })
+      await this.audit(caller, caller.user, 'created', null, changeset, {
+        after: { title: changeset.title, ...occasion },
+      })
       return changeset
     },
 
@@ -217,8 +220,9 @@ export function createChangesetService(services: Services): ChangesetService {
       throw conflict('the changeset has just been changed by somebody else')
     },
 
-    async removeFromQueue(origin, app, changeset, { state, status, files, jobId, reason }) {
+    async leaveQueue(changeset, { state, status, files, jobId, onlyIf, also }, session) {
       const set = {
+        ...also,
         state,
         approvals: [],
         ...OUT_OF_QUEUE,
@@ -227,16 +231,17 @@ export function createChangesetService(services: Services): ChangesetService {
         last_revalidation_job_id: jobId,
         updated_at: new Date(),
       }
-      const moved = await data.changesets.findOneAndUpdate(
-        { _id: changeset._id, app_id: app._id, state: 'queued' },
+      return data.changesets.findOneAndUpdate(
+        { ...onlyIf, _id: changeset._id, app_id: changeset.app_id, state: 'queued' },
         { $set: set, $inc: CHANGED },
-        { returnDocument: 'after' },
+        { ...(session !== undefined && { session }), returnDocument: 'after' },
       )
-      // A job that is run again finds its own verdict, and tells it again: each telling is kept once.
-      const after =
-        moved ?? (await data.changesets.findOne({ _id: changeset._id, state, last_revalidation_job_id: jobId }))
-      if (after === null) return false
-      const once = `${state} ${changeset._id.toHexString()} ${jobId.toHexString()}`
+    },
+
+    async tellRemoval(origin, app, id, { state, files, jobId, reason }) {
+      const after = await data.changesets.findOne({ _id: id, state, last_revalidation_job_id: jobId })
+      if (after === null) return
+      const once = `${state} ${id.toHexString()} ${jobId.toHexString()}`
       await Promise.all([
         this.audit(origin, null, state, { ...after, state: 'queued' }, after, { once, after: { files, ...reason } }),
         services.notifications.tell({
@@ -249,7 +254,6 @@ export function createChangesetService(services: Services): ChangesetService {
           occasion: once,
         }),
       ])
-      return moved !== null
     },
 
     async audit(origin, actor, action, before, after, more = {}) {

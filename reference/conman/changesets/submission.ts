@@ -6,9 +6,10 @@ import { objectId } from '../http/identifiers.ts'
 import { presentJob } from '../jobs/present.ts'
 import { REVIEWERS } from '../mail/notifications.ts'
 import type { AppDocument, ChangesetDocument, JobDocument } from '../mongo/documents.ts'
-import type { GivenOverride } from '../overrides/service.ts'
+import { type GivenOverride, sameOverrides } from '../overrides/service.ts'
 import { atLeast } from '../roles.ts'
 import type { Services } from '../services.ts'
+import { workspaceSides } from './content.ts'
 import { OUT_OF_QUEUE, requireAllowed } from './machine.ts'
 import { changesetPath, presentChangeset } from './present.ts'
 
@@ -43,8 +44,14 @@ export function createSubmission(services: Services): Submission {
     const reviewers = input.reviewers && (await checkReviewers(app, input.reviewers))
     requireAllowed(before.state, action)
 
-    const { head, base } = await headOf(caller, app, before)
-    await requireNews(action, before, { head, base })
+    const { head, base } = await workspaceSides(services, caller, app, before)
+    // Whoever changes the overrides changes the changeset's version with them, so they can be read beforehand.
+    const present = await overrides.current(before)
+    const change = {
+      none: head === base && (rows ?? present).length === 0,
+      same: head === before.submitted_head_sha && (rows === undefined || sameOverrides(rows, present)),
+    }
+    await requireNews(action, before, change)
 
     const now = new Date()
     const revision = before.revision + 1
@@ -60,8 +67,7 @@ export function createSubmission(services: Services): Submission {
         updated_at: now,
       }
       const after = await changesets.change(before, action, { $set: set }, session)
-      if (rows !== undefined) await overrides.store(after, rows, session)
-      const included = await overrides.current(after, session)
+      const included = rows === undefined ? present : await overrides.store(after, rows, session)
       const frozen = included.map(({ key, value, target_profile_id }) => ({ key, value, target_profile_id }))
       const row = {
         _id: new ObjectId(),
@@ -91,21 +97,14 @@ export function createSubmission(services: Services): Submission {
     }
   }
 
-  /** Where the workspace is now; what is edited later is taken by the next submission. */
-  async function headOf(caller: Caller, app: AppDocument, changeset: ChangesetDocument) {
-    const workspace = await services.store.lookups.workspace(changeset.workspace_id)
-    if (workspace === undefined) return { head: changeset.head_sha, base: changeset.base_sha }
-    return { head: workspace.head_sha, base: await services.workspaces.baseOf(caller, app, workspace) }
-  }
-
   async function requireNews(
     action: 'submit' | 'resubmit',
     before: ChangesetDocument,
-    { head, base }: { head: string; base: string },
+    change: { none: boolean; same: boolean },
   ): Promise<void> {
-    if (head === base) throw validation('the workspace has no change')
-    if (action === 'submit' || head !== before.submitted_head_sha) return
-    // The same head again makes sense only where the suite said no, which may have had a passing reason.
+    if (change.none) throw validation('the workspace has no change, and there are no overrides')
+    if (action === 'submit' || !change.same) return
+    // The same again makes sense only where the suite said no, which may have had a passing reason.
     const job = await submitJob(before)
     if (job?.state !== 'failed' && job?.state !== 'canceled')
       throw validation('nothing has changed since the last submission')

@@ -37,10 +37,19 @@ export async function bootstrapAdmin(input: BootstrapInput, env: Environment): P
       const now = new Date()
       const before = await users.findOneAndUpdate(
         { email },
-        {
-          $set: { password_hash, updated_at: now },
-          $setOnInsert: { _id: new ObjectId(), name, created_at: now, tokens_valid_after: null },
-        },
+        [
+          {
+            $set: {
+              // Kept as they are where the account is known; a password must not be taken for an expression.
+              _id: { $ifNull: ['$_id', new ObjectId()] },
+              name: { $ifNull: ['$name', { $literal: name }] },
+              created_at: { $ifNull: ['$created_at', now] },
+              // A new password ends the sessions that were begun with the old one.
+              tokens_valid_after: { $cond: [{ $eq: [{ $type: '$password_hash' }, 'missing'] }, null, now] },
+            },
+          },
+          { $set: { password_hash: { $literal: password_hash }, updated_at: now } },
+        ],
         { upsert: true, returnDocument: 'before', writeConcern: { w: 'majority', j: true } },
       )
       const user = before ?? (await users.findOne({ email }))

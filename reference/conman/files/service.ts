@@ -3,11 +3,10 @@ import { repositoryOf } from '../apps/service.ts'
 import { branchRef } from '../git/wire.ts'
 import type { Caller } from '../http/context.ts'
 import { notFound, validation } from '../http/errors.ts'
-import { createKeyedLock } from '../keyed-lock.ts'
 import type { AppDocument, WorkspaceDocument } from '../mongo/documents.ts'
 import type { Services } from '../services.ts'
+import { commitMessage } from '../workspaces/commit-message.ts'
 import type { Edit } from './commits.ts'
-import { createHeadRecorder } from './heads.ts'
 import { normaliseFilePath, normalisePath, requireEditable } from './path.ts'
 
 export interface FileService {
@@ -32,56 +31,20 @@ export interface WrittenFile {
   path: string
 }
 
-const MAX_MESSAGE_LENGTH = 10_000
-
 export function createFileService(services: Services): FileService {
-  const { data, causality } = services.store
-  const recordHead = createHeadRecorder(services)
-  // A turn's result is the commit that the workspace is at, for the next in line.
-  const turns = createKeyedLock<string>()
-
-  /** Commits and moves the workspace's head, one edit of a workspace at a time. */
+  /** Commits on the workspace's branch; answers the commit. */
   async function commit(
     caller: Caller,
     app: AppDocument,
     workspace: WorkspaceDocument,
-    input: FileRemoval,
+    input: { path: string; message: string },
     make: (edit: Edit) => Promise<string>,
   ): Promise<string> {
-    return turns.run(workspace._id.toHexString(), async (previous) => {
-      const recorded = previous ?? workspace.head_sha
-      const edit = {
-        repository: repositoryOf(app),
-        branch: workspace.branch_name,
-        tip: recorded,
-        path: input.path,
-        message: input.message ?? '',
-      }
-      const head = await make(edit)
-      if (head !== recorded) await moveHead(caller, app, workspace, recorded, head)
-      return head
-    })
-  }
-
-  async function moveHead(
-    caller: Caller,
-    app: AppDocument,
-    workspace: WorkspaceDocument,
-    from: string,
-    to: string,
-  ): Promise<void> {
-    const move = { workspaceId: workspace._id, userId: caller.user.id, from, to }
-    if (await recordHead(move)) return
-    // Another process recorded its own commit in between; only the branch knows which of the two is the later one.
-    const tip = await services.git.branchTip(repositoryOf(app), workspace.branch_name, caller)
-    if (tip === undefined) throw notFound('branch', workspace.branch_name)
-    await causality.write(caller.user.id.toHexString(), (session) =>
-      data.workspaces.updateOne(
-        { _id: workspace._id },
-        { $set: { head_sha: tip, updated_at: new Date() } },
-        { session },
-      ),
-    )
+    const edit = { ...input, repository: repositoryOf(app), branch: workspace.branch_name }
+    const { head } = await services.heads.move(caller, app, workspace, async (from) => ({
+      head: await make({ ...edit, tip: from.head_sha }),
+    }))
+    return head
   }
 
   async function recordEdit(
@@ -127,7 +90,7 @@ export function createFileService(services: Services): FileService {
       const content = decodeBase64(given.content)
       const limit = app.settings.file_size_limit_bytes
       if (content.length > limit) throw validation(`the file is larger than the app's limit of ${limit} bytes`)
-      const message = messageOr(`update ${path}`, given.message)
+      const message = commitMessage(given.message, `update ${path}`)
       const commit_sha = await commit(caller, app, workspace, { path, message }, (edit) =>
         services.commits.put(caller, edit, content),
       )
@@ -139,7 +102,7 @@ export function createFileService(services: Services): FileService {
       const workspace = await services.workspaces.owned(caller, app, workspaceId)
       const path = normaliseFilePath(given.path)
       requireEditable(path, app.settings.blocked_paths)
-      const message = messageOr(`delete ${path}`, given.message)
+      const message = commitMessage(given.message, `delete ${path}`)
       const commit_sha = await commit(caller, app, workspace, { path, message }, (edit) =>
         services.commits.remove(caller, edit),
       )
@@ -147,14 +110,6 @@ export function createFileService(services: Services): FileService {
       return { commit_sha, path }
     },
   }
-}
-
-function messageOr(fallback: string, given: string | undefined): string {
-  const message = given?.trim() || fallback
-  if (message.length > MAX_MESSAGE_LENGTH) {
-    throw validation(`message must be at most ${MAX_MESSAGE_LENGTH} characters long`)
-  }
-  return message
 }
 
 function decodeBase64(text: string): Buffer {

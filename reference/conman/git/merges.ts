@@ -1,4 +1,5 @@
 /** Merging, rebasing and reverting, with conflicts told apart from failures. */
+import { randomUUID } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import type { User } from '../http/context.ts'
 import { GitError, type Message } from './call.ts'
@@ -29,7 +30,10 @@ export interface GitMerges {
     user: User,
     deadline: Deadline,
   ): Promise<MergeOutcome>
-  /** Takes the change of a commit, seen from its first parent, back on a branch that must be at `tip`. */
+  /**
+   * Takes the change of a commit, seen from its first parent, back on a branch that must be at `tip` and that nobody else
+   * moves.
+   */
   revert(
     repository: Repository,
     revert: { branch: string; tip: string; commit: string; message: string },
@@ -45,22 +49,41 @@ export function mergeRef(id: string): string {
 
 export function createMerges({ call, timeoutMs }: Rpc, references: GitReferences): GitMerges {
   return {
-    async merge(repository, { source, onto, target, message }, user, deadline) {
-      const request = {
-        repository: wire(repository),
-        user: wireUser(user),
-        source_sha: source,
-        target_ref: Buffer.from(target),
-        message: Buffer.from(message),
-        first_parent_ref: Buffer.from(onto),
-      }
+    async merge(repository, merge, user, deadline) {
       try {
+        return await mergeInto(merge.target, merge)
+      } catch (error) {
+        if (saysConflict(error)) return { conflict: true }
+        if (!isGitStatus(error, status.FAILED_PRECONDITION)) throw error
+        // GitLab's Gitaly has no word for a conflict, and says a failed precondition as well when somebody else moves the
+        // target or holds its lock. In a place that nobody else knows, only a conflict is left.
+        return (await mergesElsewhere(merge)) ? mergeInto(merge.target, merge) : { conflict: true }
+      }
+
+      async function mergeInto(target: string, { source, onto, message }: Merge): Promise<MergeOutcome> {
+        const request = {
+          repository: wire(repository),
+          user: wireUser(user),
+          source_sha: source,
+          target_ref: Buffer.from(target),
+          message: Buffer.from(message),
+          first_parent_ref: Buffer.from(onto),
+        }
         const [reply] = await call('UserMergeToRef', timeoutMs.merge, deadline, request)
         return { commit: nonEmptyCommit('UserMergeToRef', reply?.commit_id) }
-      } catch (error) {
-        // GitLab's Gitaly names no reason here: a failed precondition of a merge into a reference of its own is a conflict.
-        if (saysConflict(error) || isGitStatus(error, status.FAILED_PRECONDITION)) return { conflict: true }
-        throw error
+      }
+
+      async function mergesElsewhere(merge: Merge): Promise<boolean> {
+        const target = mergeRef(`trial-${randomUUID()}`)
+        try {
+          await mergeInto(target, merge)
+          return true
+        } catch (error) {
+          if (saysConflict(error) || isGitStatus(error, status.FAILED_PRECONDITION)) return false
+          throw error
+        } finally {
+          await references.deleteReference(repository, target, deadline)
+        }
       }
     },
 
@@ -77,12 +100,13 @@ export function createMerges({ call, timeoutMs }: Rpc, references: GitReferences
         const [reply] = await call('UserRebaseToRef', timeoutMs.merge, deadline, request)
         return { commit: nonEmptyCommit('UserRebaseToRef', reply?.commit_id) }
       } catch (error) {
-        if (!saysConflict(error) && !isGitStatus(error, status.FAILED_PRECONDITION, status.ABORTED)) throw error
-        // The branch may have been moved by an attempt whose answer was lost; one that is where it was met a conflict.
+        if (saysConflict(error)) return { conflict: true }
+        if (!isGitStatus(error, status.FAILED_PRECONDITION, status.ABORTED)) throw error
+        // The branch may have been moved by an attempt whose answer was lost; one that is where it was may be locked.
         const now = await references.branchTip(repository, branch, deadline)
-        if (now === tip) return { conflict: true }
-        if (now !== undefined && (await references.isAncestor(repository, onto, now, deadline))) return { commit: now }
-        throw error
+        const done = now !== undefined && now !== tip && (await references.isAncestor(repository, onto, now, deadline))
+        if (!done) throw error
+        return { commit: now }
       }
     },
 
@@ -106,7 +130,12 @@ export function createMerges({ call, timeoutMs }: Rpc, references: GitReferences
         if (saysConflict(error)) return { conflict: true }
         if (error instanceof GitError && errorCaseOf(error.metadata) === 'changes_already_applied')
           return { empty: true }
-        throw error
+        if (!isGitStatus(error, status.FAILED_PRECONDITION, status.ABORTED)) throw error
+        // The branch is the caller's own: where it is further on, an attempt whose answer was lost has done it.
+        const now = await references.branchTip(repository, branch, deadline)
+        if (now === undefined || now === tip || !(await references.isAncestor(repository, tip, now, deadline)))
+          throw error
+        return { commit: now }
       }
     },
   }

@@ -6,6 +6,8 @@ export interface User {
   id: ObjectId
   email: string
   name: string
+  /** Sessions from before this moment are void. */
+  tokensValidAfter?: Date | null
 }
 
 export interface Origin {

@@ -35,6 +35,8 @@ function mongoErrorToApi(error: MongoError): ApiError {
     error.name === 'MongoWaitQueueTimeoutError' ||
     error.name === 'MongoPoolClearedError' ||
     error.hasErrorLabel('RetryableWriteError') ||
+    // A transaction that met others again and again until its time was over.
+    error.hasErrorLabel('TransientTransactionError') ||
     (error instanceof MongoServerError && TRANSIENT_MONGO_CODES.has(Number(error.code)))
   return transient
     ? new ApiError('unavailable', 'the database is not available at the moment', { cause: error })

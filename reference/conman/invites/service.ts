@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { hashPassword, requireAcceptablePassword } from '../auth/passwords.ts'
-import { normaliseEmail, type Session, toUser } from '../auth/service.ts'
+import { MAX_EMAIL_LENGTH, normaliseEmail, type Session, toUser } from '../auth/service.ts'
 import type { Caller, Origin, User } from '../http/context.ts'
 import { ApiError, conflict, notFound, validation } from '../http/errors.ts'
 import { recordJoined } from '../members/service.ts'
@@ -20,7 +20,6 @@ export interface InviteService {
 
 const DAY_MS = 86_400_000
 const EMAIL = /^[^\s@]+@[^\s@]+$/
-const MAX_EMAIL_LENGTH = 254
 const MAX_NAME_LENGTH = 200
 
 const invalidInvite = () => new ApiError('invite_invalid', 'the invite is unknown, used or revoked')
@@ -150,6 +149,7 @@ export function createInviteService(services: Services): InviteService {
       if (invite === null || invite.accepted_at !== null) throw invalidInvite()
       if (invite.expires_at <= new Date()) throw new ApiError('invite_expired', 'the invite has expired')
 
+      const beganMs = Date.now()
       const known = await data.users.findOne({ email: invite.email })
       if (known !== null) {
         // Holding an invite is no proof of holding the account.
@@ -178,7 +178,7 @@ export function createInviteService(services: Services): InviteService {
         )
         await recordInvite(origin, user, invite, 'accepted')
         await recordJoined(services, origin, user, membership)
-        return await services.auth.session(user)
+        return await services.auth.session(user, beganMs)
       } catch (error) {
         // Not accepted after all: the invite stays usable.
         await data.invites.updateOne({ _id: invite._id }, { $set: { accepted_at: null } })

@@ -3,9 +3,13 @@
  *
  * `sh -lc <command>` in the server's folder. Exit code 0 is success. A command is told what it is for by variables, and gets
  * no others of the server's than harmless ones and those that the operator names: the server's secrets are not its business.
+ *
+ * A command does not outlive its worker, however that one ends: its job is run again elsewhere, and must not run twice.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { within } from '../bounded.ts'
 import type { Config } from '../config.ts'
 import { cutBytes } from '../text.ts'
 import type { JobContext, JobResult } from './handler.ts'
@@ -44,6 +48,12 @@ const LATE_OUTPUT_MS = 500
 /** A command that is asked to end has this long before it is killed. */
 const TERMINATE_MS = 2_000
 
+/**
+ * Waits on a pipe whose other end is the worker's alone. A line on it says that the command has ended; its end without one
+ * says that the worker has, and then the command's process group is killed.
+ */
+const GUARD = 'read -r _ || kill -s KILL -- "-$1"'
+
 const HARMLESS = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR']
 
 export function createCommandRunner(config: Pick<Config, 'commandEnvironment'>, environment = process.env): RunCommand {
@@ -59,7 +69,7 @@ export function createCommandRunner(config: Pick<Config, 'commandEnvironment'>, 
     signal.throwIfAborted()
     const env = {
       ...inherited,
-      CONMAN_JOB_ID: job._id.toHexString(),
+      CONMAN_JOB_ID: String(job._id),
       CONMAN_JOB_TYPE: pascalCase(job.job_type),
       CONMAN_JOB_ATTEMPT: String(job.attempts),
       CONMAN_APP_ID: job.app_id.toHexString(),
@@ -68,8 +78,8 @@ export function createCommandRunner(config: Pick<Config, 'commandEnvironment'>, 
       CONMAN_JOB_PAYLOAD: JSON.stringify(payload ?? job.payload),
     }
     context.log('info', `running the command of phase ${phase}`)
-    // A group of its own: the shell's children end with it.
-    const child = spawn('sh', ['-lc', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = start(command, env)
+    const callOff = startGuard(child, env)
     const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
     const end = () => endGroup(child)
     signal.addEventListener('abort', end, { once: true })
@@ -90,23 +100,51 @@ export function createCommandRunner(config: Pick<Config, 'commandEnvironment'>, 
         stderr: cutBytes(stderr(), STDERR_BYTES),
       }
     } finally {
+      callOff()
       signal.removeEventListener('abort', end)
     }
   }
 }
 
-function exitCodeOf(child: ChildProcess, command: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  child.once('error', (error: Error) => {
-    reject(new CommandFailure(`failed to execute command \`${command}\`: ${error.message}`, null, ''))
-  })
-  // What a signal ended has no exit code. Output may still be on its way; a process that the command left behind in the
-  // background can hold the pipe open for ever, and is not waited for.
-  child.once('exit', (code) => {
-    child.once('close', () => resolve(code ?? -1))
-    setTimeout(() => resolve(code ?? -1), LATE_OUTPUT_MS).unref()
-  })
-  return promise
+function start(command: string, env: Record<string, string>): ChildProcess {
+  try {
+    // A group of its own: the shell's children end with it.
+    return spawn('sh', ['-lc', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  } catch (error) {
+    throw cannotStart(command, error as Error)
+  }
+}
+
+/** Answers what calls the guard off. A command whose guard cannot be started runs without one. */
+function startGuard({ pid }: ChildProcess, env: Record<string, string>): () => void {
+  if (pid === undefined) return () => undefined
+  // It is no part of the group that it kills, nor of the worker's.
+  const options: SpawnOptions = { env: { PATH: env.PATH }, detached: true, stdio: ['pipe', 'ignore', 'ignore'] }
+  const guard = spawn('sh', ['-c', GUARD, 'sh', String(pid)], options)
+  guard.on('error', () => undefined)
+  // Without a free file descriptor there is no pipe either.
+  guard.stdin?.on('error', () => undefined)
+  return () => void guard.stdin?.end('\n')
+}
+
+function cannotStart(command: string, { message }: Error): CommandFailure {
+  return new CommandFailure(`failed to execute command \`${command}\`: ${message}`, null, '')
+}
+
+async function exitCodeOf(child: ChildProcess, command: string): Promise<number> {
+  const [code] = (await once(child, 'exit').catch((error: Error) => {
+    throw cannotStart(command, error)
+  })) as [number | null]
+  // Output may still be on its way; a process that the command left behind in the background can hold the pipe open for
+  // ever, and is not waited for.
+  const closed = [child.stdout, child.stderr].map((stream) => closeOf(stream as Readable))
+  await within(LATE_OUTPUT_MS, Promise.all(closed)).catch(() => undefined)
+  // What a signal ended has no exit code.
+  return code ?? -1
+}
+
+async function closeOf(stream: Readable): Promise<void> {
+  if (!stream.closed) await once(stream, 'close')
 }
 
 function collect(stream: NodeJS.ReadableStream | null): () => string {

@@ -50,5 +50,5 @@ export class FinalJobError extends Error {
 
 /** The origin of what a job does: its id stands where a request's would. */
 export function originOfJob(job: Pick<JobDocument, '_id'>, gitUntilMs: number): Origin {
-  return { requestId: `job-${job._id.toHexString()}`, ip: null, userAgent: null, gitUntilMs }
+  return { requestId: `job-${job._id}`, ip: null, userAgent: null, gitUntilMs }
 }

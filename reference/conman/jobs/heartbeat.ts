@@ -3,16 +3,20 @@
  * API process is scraped.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from '../bounded.ts'
 import { describeError } from '../logging.ts'
 import type { Services } from '../services.ts'
 
 export interface Heartbeat {
   readonly workerId: string
   start(jobsRunning: () => number): void
+  /** Beats once more: what the worker counted since the last beat is part of the totals. */
   stop(): Promise<void>
 }
 
 const BEAT_MS = 1_000
+/** The last beat of a worker that ends must not hold it up when the database is away. */
+const LAST_BEAT_LIMIT_MS = 2_000
 
 /** `sharesApi` says that the API is the same process, whose scrape sees these metrics without help. */
 export function createHeartbeat(services: Services, workerId: string, sharesApi: boolean): Heartbeat {
@@ -28,9 +32,13 @@ export function createHeartbeat(services: Services, workerId: string, sharesApi:
     await heartbeats.updateOne({ _id: workerId }, { $set: set }, { upsert: true })
   }
 
+  async function beatOrWarn(): Promise<void> {
+    await beat().catch((error: unknown) => services.logger.warn(describeError(error), 'heartbeat not written'))
+  }
+
   async function keepBeating(): Promise<void> {
     while (!stopped.signal.aborted) {
-      await beat().catch((error: unknown) => services.logger.warn(describeError(error), 'heartbeat not written'))
+      await beatOrWarn()
       await sleep(BEAT_MS, undefined, { signal: stopped.signal }).catch(() => undefined)
     }
   }
@@ -43,7 +51,7 @@ export function createHeartbeat(services: Services, workerId: string, sharesApi:
     },
     async stop() {
       stopped.abort()
-      await beating
+      await within(LAST_BEAT_LIMIT_MS, beating.then(beatOrWarn)).catch(() => undefined)
     },
   }
 }

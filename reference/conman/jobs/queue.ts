@@ -3,9 +3,11 @@
  *
  * A claim is one atomic write: it takes the oldest job that waits, or whose worker let its lock run out, and raises the job's
  * fencing number. Every later write carries that number, so a worker that lost a job can no longer change it.
+ *
+ * Every worker looks at all rows, so a claim must not fail on one that is not as it should be: numbers are read with care.
  */
-import { type Document, type Filter, ObjectId, type UpdateFilter } from 'mongodb'
-import type { JobDocument, JobLogDocument, JobState } from '../mongo/documents.ts'
+import type { Document, Filter, UpdateFilter } from 'mongodb'
+import type { JobDocument, JobState } from '../mongo/documents.ts'
 import type { Store } from '../mongo/store.ts'
 import type { ClaimedJob } from './handler.ts'
 
@@ -20,16 +22,17 @@ export interface JobQueue {
   requeue(job: ClaimedJob, problem: string, waitMs: number): Promise<boolean>
   /** Puts a job back that this worker cannot finish; the attempt does not count. */
   handBack(job: ClaimedJob): Promise<boolean>
-  log(job: JobDocument, level: JobLogDocument['level'], message: string, data?: Record<string, unknown>): Promise<void>
 }
 
+const numberIn = (field: string, fallback: unknown) => ({ $cond: [{ $isNumber: field }, field, fallback] })
+
 /** Attempts that a job has had, and may have; older rows say it with `max_retries` alone. */
-const HAD = { $ifNull: ['$attempts', 0] }
-const MAY_HAVE = { $ifNull: ['$max_attempts', { $add: [{ $ifNull: ['$max_retries', 0] }, 1] }] }
+const HAD = numberIn('$attempts', 0)
+const MAY_HAVE = numberIn('$max_attempts', { $add: [numberIn('$max_retries', 0), 1] })
 const UNLOCKED = { locked_until: null, locked_by: null } as const
 
 export function createJobQueue(store: Store, worker: { id: string; lockMs: number }): JobQueue {
-  const { jobs, job_logs, job_pauses } = store.data
+  const { jobs, job_pauses } = store.data
 
   const lockEnd = () => new Date(Date.now() + worker.lockMs)
   const abandoned = (): Filter<JobDocument> => ({ state: 'running', locked_until: { $lt: new Date() } })
@@ -50,24 +53,30 @@ export function createJobQueue(store: Store, worker: { id: string; lockMs: numbe
     if ((await jobs.findOne(claimable, { projection: { _id: 1 } })) === null) return undefined
     const now = new Date()
     const lock = { locked_until: lockEnd(), locked_by: worker.id, heartbeat_at: now, updated_at: now }
-    const fence = { $add: [{ $ifNull: ['$fence', 0] }, 1] }
-    const job = await jobs.findOneAndUpdate(claimable, [{ $set: { ...lock, fence, ...change } }], {
+    const counts = { fence: { $add: [numberIn('$fence', 0), 1] }, retry_count: numberIn('$retry_count', 0) }
+    const job = await jobs.findOneAndUpdate(claimable, [{ $set: { ...lock, ...counts, ...change } }], {
       sort: { created_at: 1 },
       returnDocument: 'after',
     })
-    return job === null ? undefined : { ...job, fence: job.fence ?? 1, attempts: job.attempts ?? 1 }
+    return (job as ClaimedJob | null) ?? undefined
+  }
+
+  /** Operators may hold types of jobs back: what is queued stays so, and nobody takes over what was running. */
+  async function notPaused(): Promise<Filter<JobDocument>> {
+    const paused = await job_pauses.find({}, { projection: { _id: 1 } }).toArray()
+    return paused.length === 0 ? {} : { job_type: { $nin: paused.map(({ _id }) => _id) } }
   }
 
   return {
     async claim() {
-      const paused = (await job_pauses.find({}, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id)
+      const allowed = await notPaused()
       const now = new Date()
       const claimable: Filter<JobDocument> = {
         $or: [
           { state: 'queued', not_before: { $not: { $gt: now } } },
           { ...abandoned(), $expr: { $lt: [HAD, MAY_HAVE] } },
         ],
-        ...(paused.length > 0 && { job_type: { $nin: paused } }),
+        ...allowed,
       }
       return take(claimable, {
         state: 'running',
@@ -78,7 +87,10 @@ export function createJobQueue(store: Store, worker: { id: string; lockMs: numbe
       })
     },
 
-    claimExhausted: () => take({ ...abandoned(), $expr: { $gte: [HAD, MAY_HAVE] } }, {}),
+    async claimExhausted() {
+      const allowed = await notPaused()
+      return take({ ...abandoned(), $expr: { $gte: [HAD, MAY_HAVE] }, ...allowed }, { attempts: HAD })
+    },
 
     renew: (job) => settle(job, { $set: { locked_until: lockEnd(), heartbeat_at: new Date() } }),
 
@@ -104,18 +116,6 @@ export function createJobQueue(store: Store, worker: { id: string; lockMs: numbe
     handBack(job) {
       const set = { ...UNLOCKED, state: 'queued' as const, started_at: null, updated_at: new Date() }
       return settle(job, { $set: set, $inc: { attempts: -1 } })
-    },
-
-    async log(job, level, message, data) {
-      await job_logs.insertOne({
-        _id: new ObjectId(),
-        app_id: job.app_id,
-        job_id: job._id,
-        level,
-        message,
-        data: data ?? null,
-        timestamp: new Date(),
-      })
     },
   }
 }

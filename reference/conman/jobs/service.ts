@@ -4,8 +4,10 @@ import type { Caller } from '../http/context.ts'
 import { notFound } from '../http/errors.ts'
 import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import type { AppDocument, ExclusiveWhile, JobDocument, JobState, JobType } from '../mongo/documents.ts'
+import { createLister } from '../mongo/listing.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
+import { MAX_LOG_LINES } from './log.ts'
 import { presentJob, presentLogLine } from './present.ts'
 
 export interface NewJob {
@@ -52,13 +54,13 @@ export const JOB_RULES: Record<JobType, { timeoutMs: number; maxRetries: number 
   revalidate_queued_changeset: { timeoutMs: 300_000, maxRetries: 3 },
   deploy_release: { timeoutMs: 900_000, maxRetries: 1 },
   temp_env_provision: { timeoutMs: 300_000, maxRetries: 2 },
-  temp_env_expire: { timeoutMs: 60_000, maxRetries: 3 },
+  // Three attempts (E10); later the sweep asks again.
+  temp_env_expire: { timeoutMs: 60_000, maxRetries: 2 },
 }
-
-const MAX_LOG_LINES = 1000
 
 export function createJobService(services: Services): JobService {
   const { data, lists, causality } = services.store
+  const listed = createLister(services.store, 'jobs', { created_at: -1, _id: -1 })
   return {
     async list(caller, app, { type, state }, page) {
       const query: Filter<JobDocument> = {
@@ -66,16 +68,8 @@ export function createJobService(services: Services): JobService {
         ...(type !== undefined && { job_type: type }),
         ...(state !== undefined && { state }),
       }
-      return causality.read(caller.user.id.toHexString(), async (session) => {
-        const total = await lists.jobs.countDocuments(query, { session })
-        const found = await lists.jobs
-          .find(query, { session })
-          .sort({ created_at: -1, _id: -1 })
-          .skip(page.skip)
-          .limit(page.limit)
-          .toArray()
-        return paginated(page, total, found.map(presentJob))
-      })
+      const { total, found } = await listed(caller.user.id, query, page)
+      return paginated(page, total, found.map(presentJob))
     },
 
     async get(caller, app, jobId) {

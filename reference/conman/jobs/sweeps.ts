@@ -29,6 +29,8 @@ export function createQuarantine<Id>(keyOf: (id: Id) => string, now: () => numbe
       return [...rows.values()].filter(({ untilMs }) => untilMs > now()).map(({ id }) => id)
     },
     failed(id) {
+      // What has not failed again for so long has ended in another way, or is gone.
+      for (const [key, { untilMs }] of rows) if (untilMs < now() - MAX_WAIT_MS) rows.delete(key)
       const failures = (rows.get(keyOf(id))?.failures ?? 0) + 1
       rows.set(keyOf(id), { id, failures, untilMs: now() + Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), MAX_WAIT_MS) })
     },

@@ -5,11 +5,13 @@
  */
 import type { ObjectId } from 'mongodb'
 import { within } from '../bounded.ts'
+import { createCoalescer } from '../coalescer.ts'
 import type { User } from '../http/context.ts'
 import { describeError } from '../logging.ts'
 import type { AppDocument } from '../mongo/documents.ts'
 import type { Role } from '../roles.ts'
 import type { Services } from '../services.ts'
+import { oneLine } from './one-line.ts'
 
 /** The events, with what their subjects say. */
 export const EVENT_TEXTS = {
@@ -71,14 +73,19 @@ const LOOKUP_LIMIT_MS = 2_000
 export function createNotifications(services: Services): Notifications {
   const { data } = services.store
 
-  async function recipients({ app, to, actor }: Notification): Promise<Recipient[]> {
+  // At a busy moment many tell the same people of an app.
+  const recipients = createCoalescer(
+    ({ app, to }: Notification) => [app._id, ...(to.roles ?? []), ...(to.users ?? [])].join(' '),
+    async ([notification]) => (notification === undefined ? [] : lookUp(notification)),
+  )
+
+  async function lookUp({ app, to }: Notification): Promise<Recipient[]> {
     const { roles = [], users = [] } = to
     const members = data.app_memberships.aggregate<Recipient>([
       {
         $match: {
           app_id: app._id,
           $or: [{ role: { $in: roles } }, { user_id: { $in: users } }],
-          ...(actor !== null && { user_id: { $ne: actor.id } }),
         },
       },
       {
@@ -101,12 +108,13 @@ export function createNotifications(services: Services): Notifications {
     async tell(notification) {
       const { app, event, title, link, actor, occasion } = notification
       try {
-        const people = await within(LOOKUP_LIMIT_MS, recipients(notification))
+        const found = await within(LOOKUP_LIMIT_MS, recipients(notification))
+        const people = found.filter(({ _id }) => !actor?.id.equals(_id))
         const text = EVENT_TEXTS[event]
         const body = [
-          `${text}: ${title}`,
+          `${text}: ${oneLine(title)}`,
           `App: ${app.name}`,
-          `By: ${actor === null ? 'Conman' : `${actor.name} <${actor.email}>`}`,
+          `By: ${actor === null ? 'Conman' : oneLine(`${actor.name} <${actor.email}>`)}`,
           `See: ${link}`,
           '',
           'Mails like this one can be switched off: PATCH /api/me/notification-preferences {"email_enabled": false}',

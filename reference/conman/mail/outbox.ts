@@ -5,6 +5,7 @@
  * where a token for an invite or a new password is.
  */
 import { appendFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Filter, ObjectId } from 'mongodb'
 import { createBatcher } from '../batcher.ts'
 import { within } from '../bounded.ts'
@@ -14,6 +15,7 @@ import type { NotificationDocument } from '../mongo/documents.ts'
 import { idOf } from '../mongo/ids.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
+import { oneLine } from './one-line.ts'
 
 export interface Mail {
   userId: ObjectId | null
@@ -41,6 +43,7 @@ const ENQUEUE_LIMIT_MS = 2_000
 const BATCHES = { maxSize: 50, patienceMs: 250, lingerMs: 10 }
 /** A worker that died while sending leaves its batch marked; after this long another sends it. */
 const SENDING_LIMIT_MS = 60_000
+const MARK_AGAIN_MS = 500
 
 export function createOutbox(services: Services): Outbox {
   const events = services.store.data.notification_events
@@ -80,6 +83,21 @@ export function createOutbox(services: Services): Outbox {
     return { batch, mails }
   }
 
+  /** What was delivered and cannot be marked would be delivered again, so a database that is away is waited for. */
+  async function mark(batch: string, outcome: Pick<NotificationDocument, 'state' | 'error_message'>): Promise<void> {
+    const untilMs = performance.now() + SENDING_LIMIT_MS
+    for (;;) {
+      try {
+        const set = { ...outcome, updated_at: new Date() }
+        await events.updateMany({ sent_by: batch, state: 'sending' }, { $set: set })
+        return
+      } catch (error) {
+        if (performance.now() > untilMs) throw error
+        await sleep(MARK_AGAIN_MS, undefined, { ref: false })
+      }
+    }
+  }
+
   return {
     async enqueue(mails) {
       if (mails.length === 0) return
@@ -91,7 +109,7 @@ export function createOutbox(services: Services): Outbox {
           recipient_email: mail.recipient,
           app_id: mail.appId,
           event_type: mail.eventType,
-          subject: mail.subject,
+          subject: oneLine(mail.subject),
           body: mail.body,
           state: mail.suppressed === true ? 'suppressed' : 'queued',
           error_message: null,
@@ -117,7 +135,7 @@ export function createOutbox(services: Services): Outbox {
         outcome = { state: 'failed', error_message: 'the outbox could not be written' }
         services.logger.error({ mails: mails.length, ...describeError(error) }, 'notifications not delivered')
       }
-      await events.updateMany({ sent_by: batch, state: 'sending' }, { $set: { ...outcome, updated_at: new Date() } })
+      await mark(batch, outcome)
       return mails.length
     },
   }

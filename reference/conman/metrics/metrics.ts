@@ -30,12 +30,20 @@ const JOB_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 180
 
 const OUTCOMES: readonly JobOutcome[] = ['succeeded', 'failed', 'canceled']
 const GIT_METHODS = [
+  'CommitIsAncestor',
+  'DiffStats',
   'FindBranch',
+  'FindCommit',
+  'FindTag',
   'GetBlobs',
   'GetTreeEntries',
   'RepositoryExists',
+  'UpdateReferences',
   'UserCommitFiles',
   'UserCreateBranch',
+  'UserCreateTag',
+  'UserMergeToRef',
+  'UserRevert',
 ]
 const COMPONENTS = ['mongodb', 'gitaly', 'job_runner']
 

@@ -100,6 +100,8 @@ export interface RuntimeProfileRevisionDocument {
   revision: number
   /** The whole profile as it was, its secrets encrypted. */
   snapshot: RuntimeProfileDocument
+  /** What a job made the revision for, so that it makes it once: a deployment. */
+  occasion?: string
   created_by: ObjectId | null
   created_at: Date
 }
@@ -126,7 +128,8 @@ export interface PasswordResetTokenDocument {
   created_at: Date
 }
 
-export interface WorkspaceDocument extends Dated {
+/** Its version counts the moves of its branch. */
+export interface WorkspaceDocument extends Dated, Versioned {
   _id: ObjectId
   app_id: ObjectId
   owner_user_id: ObjectId
@@ -177,6 +180,10 @@ export interface ChangesetDocument extends Dated, Versioned {
   last_revalidation_status: RevalidationStatus | null
   last_revalidation_files: string[]
   last_revalidation_job_id: ObjectId | null
+  /** Which attempt of which job is looking at it; a publication that takes it along takes this away. */
+  revalidating?: { job_id: ObjectId; fence: number } | null
+  /** What the last revalidation came to, for when its job is run again. */
+  last_revalidation_result?: Record<string, unknown> | null
   /** True until the changeset is released or rejected: a workspace has at most one such. */
   open: boolean
 }
@@ -213,6 +220,8 @@ export interface ChangesetCommentDocument extends Dated, Versioned {
   line_number: number | null
   parent_comment_id: ObjectId | null
   resolved: boolean
+  /** In rows that Conman itself wrote; here they are documents of their own. */
+  edits?: { previous_body: string; edited_at: string }[]
 }
 
 /** What a comment said before an edit. */
@@ -253,11 +262,28 @@ export interface ReleaseDocument extends Dated, Versioned {
   /** The integration commit that the release was composed on, and the commit that came of it. */
   compose_base_sha: string | null
   composed_sha: string | null
+  /** The fencing number of the compose job's attempt that works on it. */
+  job_fence?: number
+  /** Why the last composition failed, for when its job is run again. */
+  compose_failure?: ComposeFailure | null
   /** Who began to publish, and when: a publication that was cut short is finished from here. */
   publishing: { user_id: ObjectId; at: Date; request_id: string } | null
   published_sha: string | null
   published_at: Date | null
   published_by: ObjectId | null
+  /** Of a release that takes another one back: which one, what that was, and the deployment that goes with it. */
+  rollback?: { release_id: ObjectId; from_state: ReleaseState; deployment_id: ObjectId } | null
+  /** While it is being taken back: the id of the release that does it. */
+  reverting?: { id: ObjectId; at: Date } | null
+}
+
+export interface ComposeFailure {
+  job_id: ObjectId
+  /** The changeset at which it failed; null where it was none of them. */
+  changeset_id: ObjectId | null
+  reason: 'conflict' | 'test_failed' | 'not_queued' | 'error'
+  files: string[]
+  problem: string
 }
 
 /** A changeset in a release that is being composed or has been: it can be in one such release at a time. */
@@ -297,6 +323,8 @@ export interface DeploymentDocument extends Dated, Versioned {
   active: boolean
   /** The fencing number of the job's attempt that works on it. */
   job_fence?: number
+  /** What the command said when it was through: it is not run again after that. */
+  executor?: Record<string, unknown> | null
 }
 
 export const JOB_TYPES = [
@@ -415,13 +443,16 @@ export interface LoginThrottleDocument {
   updated_at: Date
 }
 
+export const TEMP_ENVIRONMENT_KINDS = ['workspace', 'changeset'] as const
+export type TempEnvironmentKind = (typeof TEMP_ENVIRONMENT_KINDS)[number]
+
 export const TEMP_ENVIRONMENT_STATES = ['provisioning', 'active', 'expiring', 'expired', 'deleted'] as const
 export type TempEnvironmentState = (typeof TEMP_ENVIRONMENT_STATES)[number]
 
 export interface TempEnvironmentDocument extends Dated, Versioned {
   _id: ObjectId
   app_id: ObjectId
-  kind: 'workspace' | 'changeset'
+  kind: TempEnvironmentKind
   /** Text, as Conman's own database has it. */
   source_id: string
   owner_user_id: ObjectId
@@ -441,11 +472,12 @@ export interface TempEnvironmentDocument extends Dated, Versioned {
   expires_at: Date
   grace_expires_at: Date | null
   expiry_warning_sent: boolean
-  /** When the clean-up of an expired one was last asked for. */
+  /** When its clean-up was last asked for; null before, and once it is cleaned up. */
   cleanup_requested_at: Date | null
   /** True while provisioning, active or expiring: a source has at most one such. */
   active: boolean
-  /** The fencing number of the job's attempt that works on it. */
+  /** Which attempt of which job works on it. */
+  job_id?: ObjectId
   job_fence?: number
 }
 

@@ -20,6 +20,15 @@ const uniqueWhere = (field: string): CreateIndexesOptions => ({
   partialFilterExpression: { [field]: true },
 })
 
+const uniqueText = (field: string): CreateIndexesOptions => ({
+  unique: true,
+  partialFilterExpression: { [field]: { $type: 'string' } },
+})
+
+const whereSet = (field: string): CreateIndexesOptions => ({
+  partialFilterExpression: { [field]: { $exists: true } },
+})
+
 const DAY_SECONDS = 86_400
 
 export const INDEXES: Record<string, readonly Index[]> = {
@@ -46,10 +55,12 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'invites_token_unique', key: { token: 1 }, options: unique }, // IX28
     { name: 'invites_app_email_unique', key: { app_id: 1, email: 1 }, options: unique }, // IX27
     { name: 'invites_app_email_lookup', key: { app_id: 1, email: 1, accepted_at: 1 } },
+    { name: 'invites_expires', key: { expires_at: 1 } },
   ],
   password_reset_tokens: [
     { name: 'password_reset_token_unique', key: { token: 1 }, options: unique },
     { name: 'password_reset_user_created_at', key: { user_id: 1, created_at: -1 } },
+    { name: 'password_reset_used', key: { used_at: 1 } },
     { name: 'password_reset_ttl', key: { expires_at: 1 }, options: { expireAfterSeconds: DAY_SECONDS } },
   ],
   runtime_profiles: [
@@ -89,7 +100,10 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'changeset_revisions_changeset_revision', key: { changeset_id: 1, revision: 1 }, options: unique }, // IX10
   ],
   changeset_reviews: [{ name: 'changeset_reviews_changeset', key: { changeset_id: 1, created_at: 1 } }], // IX11
-  changeset_comments: [{ name: 'changeset_comments_changeset_created', key: { changeset_id: 1, created_at: 1 } }], // IX12
+  changeset_comments: [
+    { name: 'changeset_comments_changeset_created', key: { changeset_id: 1, created_at: 1 } }, // IX12
+    { name: 'changeset_comments_changeset_created_id', key: { changeset_id: 1, created_at: 1, _id: 1 } },
+  ],
   changeset_comment_revisions: [{ name: 'comment_revisions_comment', key: { comment_id: 1, edited_at: 1 } }],
   changeset_profile_overrides: [
     {
@@ -105,6 +119,8 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'release_app_state_created', key: { app_id: 1, state: 1, created_at: -1, _id: -1 } },
     { name: 'release_app_tag_unique', key: { app_id: 1, tag: 1 }, options: unique }, // IX14
     { name: 'release_state_updated', key: { state: 1, updated_at: 1 } },
+    { name: 'release_publishing', key: { 'publishing.at': 1 }, options: whereSet('publishing.at') },
+    { name: 'release_reverting', key: { 'reverting.at': 1 }, options: whereSet('reverting.at') },
   ],
   release_changesets: [
     { name: 'release_changesets_release', key: { release_id: 1, position: 1 } }, // IX15
@@ -128,6 +144,10 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'temp_env_expires', key: { expires_at: 1 } }, // IX21
     { name: 'temp_env_owner_state', key: { app_id: 1, owner_user_id: 1, state: 1 } },
     { name: 'temp_env_expiry_scan', key: { state: 1, expires_at: 1, grace_expires_at: 1 } },
+    { name: 'temp_env_app_state_created', key: { app_id: 1, state: 1, created_at: -1, _id: -1 } },
+    { name: 'temp_env_cleanup_requested', key: { cleanup_requested_at: 1 } },
+    { name: 'temp_env_url_unique', key: { url: 1 }, options: uniqueText('url') },
+    { name: 'temp_env_db_name_unique', key: { db_name: 1 }, options: uniqueText('db_name') },
     {
       name: 'temp_env_source_active_unique',
       key: { kind: 1, source_id: 1, active: 1 },
@@ -141,11 +161,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'jobs_app_type_state_created', key: { app_id: 1, job_type: 1, state: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_entity_type_created', key: { app_id: 1, entity_type: 1, entity_id: 1, job_type: 1, created_at: -1 } },
     { name: 'jobs_state_locked', key: { state: 1, locked_until: 1 } },
-    {
-      name: 'jobs_exclusive_unique',
-      key: { exclusive_key: 1 },
-      options: { unique: true, partialFilterExpression: { exclusive_key: { $type: 'string' } } },
-    },
+    { name: 'jobs_exclusive_unique', key: { exclusive_key: 1 }, options: uniqueText('exclusive_key') },
   ],
   job_logs: [{ name: 'job_logs_job_timestamp', key: { job_id: 1, timestamp: 1 } }],
   job_runner_heartbeats: [

@@ -1,11 +1,12 @@
 /** Overrides of environment variables that travel with a changeset and reach the profiles when it is deployed. */
+import { isDeepStrictEqual } from 'node:util'
 import { type ClientSession, ObjectId } from 'mongodb'
 import { requireAllowed } from '../changesets/machine.ts'
 import type { Caller } from '../http/context.ts'
 import { forbidden, notFound, validation } from '../http/errors.ts'
 import { objectId } from '../http/identifiers.ts'
 import type { AppDocument, ChangesetDocument, EnvValue, ProfileOverrideDocument } from '../mongo/documents.ts'
-import { envKeyProblem } from '../profiles/env-vars.ts'
+import { envKeyProblem, envValueProblem } from '../profiles/env-vars.ts'
 import type { Services } from '../services.ts'
 
 export interface GivenOverride {
@@ -26,14 +27,20 @@ export interface OverrideService {
   replace(caller: Caller, app: AppDocument, changesetId: string, given: readonly GivenOverride[]): Promise<unknown[]>
   /** Refuses what cannot be an override of this app. */
   check(app: AppDocument, given: readonly GivenOverride[]): Promise<CheckedOverride[]>
-  /** Puts the set in place of the present one. */
-  store(changeset: ChangesetDocument, set: readonly CheckedOverride[], session: ClientSession): Promise<void>
+  /** Puts the set in place of the present one, and answers it. */
+  store(
+    changeset: ChangesetDocument,
+    set: readonly CheckedOverride[],
+    session: ClientSession,
+  ): Promise<ProfileOverrideDocument[]>
   /** The present set, from the primary. */
   current(changeset: Pick<ChangesetDocument, '_id'>, session?: ClientSession): Promise<ProfileOverrideDocument[]>
   present(rows: readonly ProfileOverrideDocument[]): unknown[]
 }
 
-const MAX_OVERRIDES = 200
+export const MAX_OVERRIDES = 200
+/** As JSON. A revision keeps the whole set in one document, in which numbers take several times as much. */
+const MAX_BYTES = 1 << 20
 
 export function createOverrideService(services: Services): OverrideService {
   const { data, lists, causality } = services.store
@@ -56,22 +63,32 @@ export function createOverrideService(services: Services): OverrideService {
       const [before, after] = await causality.transaction(caller.user.id.toHexString(), async (session) => {
         const before = await this.current(changeset, session)
         await services.changesets.change(changeset, 'edit', { $set: { updated_at: new Date() } }, session)
-        await this.store(changeset, set, session)
-        return [before, await this.current(changeset, session)]
+        return [before, await this.store(changeset, set, session)]
       })
-      await services.changesets.audit(caller, caller.user, 'profile_overrides_updated', changeset, changeset, {
-        after: { before: before.map(brief), overrides: after.map(brief) },
+      await services.audit.record(caller, {
+        appId: app._id,
+        actor: caller.user,
+        entityType: 'changeset',
+        entityId: changeset._id.toHexString(),
+        action: 'profile_overrides_updated',
+        before: { profile_overrides: before.map(brief) },
+        after: { profile_overrides: after.map(brief) },
+        gitSha: changeset.submitted_head_sha ?? changeset.head_sha,
       })
       return this.present(after)
     },
 
     async check(app, given) {
       if (given.length > MAX_OVERRIDES) throw validation(`at most ${MAX_OVERRIDES} profile_overrides`)
-      const set = given.map(({ key, value, target_profile_id }) => {
-        const problem = envKeyProblem(key)
+      const set = given.map(({ key, value: { type, value }, target_profile_id: target = null }) => {
+        const plain = { type, value } as EnvValue
+        const problem = envKeyProblem(key) ?? envValueProblem(plain)
         if (problem !== undefined) throw validation(`profile_overrides: ${problem}`)
-        return { key, value, target: target_profile_id ? objectId(target_profile_id, 'target_profile_id') : null }
+        return { key, value: plain, target: target === null ? null : objectId(target, 'target_profile_id') }
       })
+      if (Buffer.byteLength(JSON.stringify(set)) > MAX_BYTES) {
+        throw validation(`profile_overrides must be at most ${MAX_BYTES} bytes in all`)
+      }
       const places = new Set(set.map(({ key, target }) => `${key} ${target?.toHexString() ?? ''}`))
       if (places.size < set.length) throw validation('profile_overrides: a key is given twice for the same target')
       const targets = new Map(set.flatMap(({ target }) => (target === null ? [] : [[target.toHexString(), target]])))
@@ -84,7 +101,7 @@ export function createOverrideService(services: Services): OverrideService {
 
     async store(changeset, set, session) {
       await data.changeset_profile_overrides.deleteMany({ changeset_id: changeset._id }, { session })
-      if (set.length === 0) return
+      if (set.length === 0) return []
       const now = new Date()
       const rows = set.map(
         ({ key, value, target }): ProfileOverrideDocument => ({
@@ -99,6 +116,7 @@ export function createOverrideService(services: Services): OverrideService {
         }),
       )
       await data.changeset_profile_overrides.insertMany(rows, { session })
+      return rows
     },
 
     async current(changeset, session) {
@@ -109,7 +127,28 @@ export function createOverrideService(services: Services): OverrideService {
         .toArray()
     },
 
-    present: (rows) => rows.map(({ _id, ...row }) => ({ id: _id, ...row })),
+    present: (rows) => rows.map(presentOverride),
+  }
+}
+
+/** Whether a set says what the stored one says, in whatever order. */
+export function sameOverrides(set: readonly CheckedOverride[], stored: readonly ProfileOverrideDocument[]): boolean {
+  if (set.length !== stored.length) return false
+  const placeOf = (key: string, target: ObjectId | null) => `${key} ${target?.toHexString() ?? ''}`
+  const values = new Map(stored.map((row) => [placeOf(row.key, row.target_profile_id), row.value]))
+  return set.every(({ key, target, value }) => isDeepStrictEqual(values.get(placeOf(key, target)), value))
+}
+
+function presentOverride(row: ProfileOverrideDocument) {
+  return {
+    id: row._id,
+    app_id: row.app_id,
+    changeset_id: row.changeset_id,
+    key: row.key,
+    value: row.value,
+    target_profile_id: row.target_profile_id,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
   }
 }
 

@@ -14,9 +14,12 @@ import { conflict, validation } from '../http/errors.ts'
 import { objectId } from '../http/identifiers.ts'
 import { type Page, type Paginated, paginated } from '../http/pagination.ts'
 import { createKeyedLock } from '../keyed-lock.ts'
+import { describeError } from '../logging.ts'
 import { MANAGERS } from '../mail/notifications.ts'
 import { CHANGED } from '../mongo/concurrency.ts'
 import type { AppDocument, ChangesetDocument, ProfileOverrideDocument } from '../mongo/documents.ts'
+import { createLister } from '../mongo/listing.ts'
+import { revalidationJob } from '../releases/revalidation-jobs.ts'
 import type { Services } from '../services.ts'
 
 export interface QueueService {
@@ -40,6 +43,7 @@ const REORDER_STEP = 1_000
 
 export function createQueueService(services: Services): QueueService {
   const { data, lists, causality } = services.store
+  const listed = createLister(services.store, 'changesets', { queue_position: 1, queued_at: 1, _id: 1 })
   // Within a process those who want to change a queue wait here instead of failing one another's transactions.
   const turns = createKeyedLock<unknown>()
 
@@ -57,7 +61,8 @@ export function createQueueService(services: Services): QueueService {
     return outcome as T
   }
 
-  async function requireReady(caller: Caller, app: AppDocument, changeset: ChangesetDocument): Promise<void> {
+  /** Answers where the integration branch was found, of which the changeset has everything. */
+  async function requireReady(caller: Caller, app: AppDocument, changeset: ChangesetDocument): Promise<string> {
     if (changeset.state !== 'approved')
       throw conflict(`only an approved changeset can be queued; it is ${changeset.state}`)
     const job = await services.changesets.submitJob(changeset)
@@ -73,30 +78,34 @@ export function createQueueService(services: Services): QueueService {
         'the changeset is behind the integration branch: sync the workspace, move to draft and submit again',
       )
     }
+    return integration
+  }
+
+  /** What has moved the integration branch meanwhile may have looked at the queue before the changeset was in it. */
+  async function catchUp(caller: Caller, app: AppDocument, changeset: ChangesetDocument, seen: string): Promise<void> {
+    try {
+      const now = await services.git.branchTip(repositoryOf(app), app.integration_branch, caller)
+      if (now === seen) return
+      const payload = { trigger: 'integration_moved', integration_sha: seen }
+      await services.jobs.enqueueMissing([revalidationJob(changeset, payload, caller.user.id)])
+    } catch (error) {
+      // It is in the queue all the same, and is merged anew in each release.
+      services.logger.warn({ changeset_id: changeset._id, ...describeError(error) }, 'revalidation not asked for')
+    }
   }
 
   return {
     async list(caller, app, page) {
-      const query = { app_id: app._id, state: 'queued' as const }
+      const { total, found } = await listed(caller.user.id, { app_id: app._id, state: 'queued' }, page)
       return causality.read(caller.user.id.toHexString(), async (session) => {
-        const total = await lists.changesets.countDocuments(query, { session })
-        const found = await lists.changesets
-          .find(query, { session })
-          .sort({ queue_position: 1, queued_at: 1, _id: 1 })
-          .skip(page.skip)
-          .limit(page.limit)
-          .toArray()
-        const [authors, workspaces] = await Promise.all([
-          named(
-            found.map(({ author_user_id }) => author_user_id),
-            (ids) => lists.users.find({ _id: { $in: ids } }, { session, projection: { email: 1 } }).toArray(),
-          ),
-          named(
-            found.map(({ workspace_id }) => workspace_id),
-            (ids) =>
-              lists.workspaces.find({ _id: { $in: ids } }, { session, projection: { branch_name: 1 } }).toArray(),
-          ),
-        ])
+        const authors = await named(
+          found.map(({ author_user_id }) => author_user_id),
+          (ids) => lists.users.find({ _id: { $in: ids } }, { session, projection: { email: 1 } }).toArray(),
+        )
+        const workspaces = await named(
+          found.map(({ workspace_id }) => workspace_id),
+          (ids) => lists.workspaces.find({ _id: { $in: ids } }, { session, projection: { branch_name: 1 } }).toArray(),
+        )
         const rows = found.map((changeset) => ({
           changeset_id: changeset._id,
           title: changeset.title,
@@ -122,7 +131,7 @@ export function createQueueService(services: Services): QueueService {
 
     async enter(caller, app, changesetId) {
       const before = await services.changesets.current(app, changesetId)
-      await requireReady(caller, app, before)
+      const integration = await requireReady(caller, app, before)
       const { after, against } = await changing(caller, app, async (session) => {
         const queued = await this.current(app, session)
         const against = await this.collision(before, queued, session)
@@ -141,6 +150,7 @@ export function createQueueService(services: Services): QueueService {
       })
       const action = against === undefined ? 'queued' : 'conflicted'
       await Promise.all([
+        against === undefined && catchUp(caller, app, after, integration),
         services.changesets.audit(caller, caller.user, action, before, after, {
           after: against === undefined ? { queue_position: after.queue_position } : { conflict_with: against._id },
         }),

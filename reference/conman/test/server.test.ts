@@ -84,6 +84,10 @@ describe.skipIf(mongoUri === undefined || gitAddress === undefined)('the server'
     expect(again.stdout).toMatch(
       /^updated existing user\n {2}user_id: [0-9a-f]{24}\n {2}email: admin@example.com\n {2}mongo: /,
     )
+    // Its sessions end with the old password.
+    expect((await admin.get('/api/apps')).status).toBe(401)
+    admin = server.client(await login('admin@example.com'))
+    expect((await admin.get('/api/apps')).status).toBe(200)
     const short = await runCommand(['bootstrap-admin', 'a@example.com', 'A', 'short'], env)
     expect(short).toMatchObject({ code: 1, stdout: '' })
     expect(short.stderr).not.toContain('short')

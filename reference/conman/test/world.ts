@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient, ObjectId } from 'mongodb'
 import { expect } from 'vitest'
 import type { Role } from '../roles.ts'
@@ -91,6 +92,15 @@ export interface Edit {
 /** Whether the parts are there; without them the tests that need a world are skipped. */
 export const HAS_PARTS =
   process.env.READINESS_TEST_MONGO_URI !== undefined && process.env.READINESS_TEST_GIT_ADDRESS !== undefined
+
+/** Waits until something holds; unlike `expect.poll` also before the first test. */
+export async function until(holds: () => Promise<boolean>, what: string, limitMs = 30_000): Promise<void> {
+  const endMs = performance.now() + limitMs
+  while (!(await holds())) {
+    if (performance.now() > endMs) throw new Error(`waited ${limitMs} ms in vain: ${what}`)
+    await sleep(20)
+  }
+}
 
 export const idOf = (url: string) => url.slice(-24)
 
@@ -191,11 +201,15 @@ export async function createWorld(options: { env?: Record<string, string>; args?
     async job(id) {
       const jobs = db.collection('jobs')
       const ended = async () => (await jobs.findOne({ _id: new ObjectId(id) }))?.finished_at instanceof Date
-      await expect.poll(ended, { timeout: 30_000, interval: 20 }).toBe(true)
+      await until(ended, `job ${id} has ended`)
       // A detail may be read from a member that is a moment behind.
-      const seen = async () => (await admin.get(`${app}/jobs/${id}`)).body.data
-      await expect.poll(async () => (await seen()).job.finished_at, { timeout: 5_000, interval: 20 }).not.toBe(null)
-      return (await seen()).job
+      let seen: Answer['body']
+      const look = async () => {
+        seen = (await admin.get(`${app}/jobs/${id}`)).body.data.job
+        return seen.finished_at !== null
+      }
+      await until(look, `the end of job ${id} is seen`)
+      return seen
     },
     git: (...args) => {
       const directory = join(process.env.READINESS_TEST_GIT_STORAGE ?? '', repository)

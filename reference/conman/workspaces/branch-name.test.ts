@@ -40,17 +40,24 @@ describe('branch names', () => {
     'a@{1}',
     'a\\b',
     'ä',
+    '0123456789abcdef0123456789ABCDEF01234567',
   ]
   test.each([...refused, ...refusedByGit, 'a'.repeat(201)])('%j is refused', (name) => {
     expect(branchNameProblem(name)).toBeDefined()
   })
 
-  test.each(['main', 'HEAD', 'refs/heads/x', 'conman/release/1', 'ws/66f0a1b2c3d4e5f60718293b/app'])(
-    '%s is not for a workspace',
-    (name) => {
-      expect(() => requireWorkspaceBranchName(name, 'main', owner)).toThrow('branch_name')
-    },
-  )
+  test.each([
+    'main',
+    'HEAD',
+    'refs/heads/x',
+    'conman/release/1',
+    'temp/x',
+    'ws',
+    `ws/${owner.toHexString()}`,
+    'ws/66f0a1b2c3d4e5f60718293b/app',
+  ])('%s is not for a workspace', (name) => {
+    expect(() => requireWorkspaceBranchName(name, 'main', owner)).toThrow('branch_name')
+  })
 
   test('the default one is always acceptable', () => {
     const name = defaultBranchName(owner, 'My App_1')

@@ -13,6 +13,7 @@ const RESERVED_FIRST = new Set(['refs', 'conman', 'temp'])
 export function branchNameProblem(name: string): string | undefined {
   if (name.length === 0 || name.length > MAX_LENGTH) return `must be 1 to ${MAX_LENGTH} characters long`
   if (name.includes('..')) return 'must not contain ..'
+  if (/^[0-9a-f]{40}$/i.test(name)) return 'must not look like a commit'
   const components = name.split('/')
   if (!components.every((part) => COMPONENT.test(part))) {
     return 'may have letters, digits, ., -, _ and /, with no part empty or beginning with - or .'
@@ -33,7 +34,9 @@ export function requireWorkspaceBranchName(name: string, integrationBranch: stri
   requireBranchName('branch_name', name)
   const [first = '', second = ''] = name.split('/')
   if (name === integrationBranch) throw validation('branch_name must not be the integration branch')
-  if (name === 'HEAD' || RESERVED_FIRST.has(first)) throw validation('branch_name is reserved')
+  // A branch of this name would leave no room for those of workspaces, which lie below it.
+  const inTheWay = /^ws(\/[0-9a-f]{24})?$/.test(name)
+  if (name === 'HEAD' || inTheWay || RESERVED_FIRST.has(first)) throw validation('branch_name is reserved')
   const anotherUsers = first === 'ws' && /^[0-9a-f]{24}$/.test(second) && second !== ownerId.toHexString()
   if (anotherUsers) throw validation('branch_name belongs to another user')
 }

@@ -12,12 +12,19 @@ import type { AppDocument, WorkspaceDocument } from '../mongo/documents.ts'
 import { isDuplicateKey } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 import { defaultBranchName, requireWorkspaceBranchName } from './branch-name.ts'
+import { createWorkspaceMoves, type WorkspaceMoves } from './moves.ts'
 import { presentWorkspace } from './present.ts'
 
-export interface WorkspaceService {
+export interface WorkspaceService extends WorkspaceMoves {
   /** The caller's workspaces, the default one first; it is made when there is none. */
   list(caller: Caller, app: AppDocument): Promise<unknown[]>
   create(caller: Caller, app: AppDocument, input: { title: string | null; branchName: string | null }): Promise<unknown>
+  /** An extra one, on a branch of that name. */
+  begin(
+    caller: Caller,
+    app: AppDocument,
+    input: { title: string | null; branchName: string },
+  ): Promise<WorkspaceDocument>
   get(caller: Caller, app: AppDocument, workspaceId: string): Promise<unknown>
   /** A title of null clears it; undefined leaves it. */
   update(caller: Caller, app: AppDocument, workspaceId: string, title: string | null | undefined): Promise<unknown>
@@ -95,7 +102,7 @@ export function createWorkspaceService(services: Services): WorkspaceService {
     return insert(caller, app, { title, branch: defaultBranchName(caller.user.id, app.name), isDefault: true })
   }
 
-  return {
+  const service: Omit<WorkspaceService, keyof WorkspaceMoves> = {
     async list(caller, app) {
       const mine = { app_id: app._id, owner_user_id: caller.user.id }
       const find = () =>
@@ -118,20 +125,19 @@ export function createWorkspaceService(services: Services): WorkspaceService {
     },
 
     async create(caller, app, { title, branchName }) {
+      if (branchName !== null) return presentWorkspace(await this.begin(caller, app, { title, branchName }))
       if (title !== null) requireTitle(title)
-      try {
-        if (branchName === null) {
-          const held = { app_id: app._id, owner_user_id: caller.user.id, is_default: true }
-          if ((await data.workspaces.findOne(held)) !== null) throw conflict('the default workspace exists already')
-          return presentWorkspace(await insertDefault(caller, app, title))
-        }
-        requireWorkspaceBranchName(branchName, app.integration_branch, caller.user.id)
-        const taken = await data.workspaces.findOne({ app_id: app._id, branch_name: branchName })
-        if (taken !== null) throw conflict('branch_name is already used')
-        return presentWorkspace(await insert(caller, app, { title, branch: branchName, isDefault: false }))
-      } catch (error) {
-        throw isDuplicateKey(error) ? conflict('there is such a workspace already') : error
-      }
+      const held = { app_id: app._id, owner_user_id: caller.user.id, is_default: true }
+      if ((await data.workspaces.findOne(held)) !== null) throw conflict('the default workspace exists already')
+      return presentWorkspace(await insertDefault(caller, app, title).catch(alreadyThere))
+    },
+
+    async begin(caller, app, { title, branchName }) {
+      if (title !== null) requireTitle(title)
+      requireWorkspaceBranchName(branchName, app.integration_branch, caller.user.id)
+      const taken = await data.workspaces.findOne({ app_id: app._id, branch_name: branchName })
+      if (taken !== null) throw conflict('branch_name is already used')
+      return insert(caller, app, { title, branch: branchName, isDefault: false }).catch(alreadyThere)
     },
 
     async get(caller, app, workspaceId) {
@@ -179,4 +185,10 @@ export function createWorkspaceService(services: Services): WorkspaceService {
       return tip ?? workspace.head_sha
     },
   }
+
+  return Object.assign(service, createWorkspaceMoves(services)) as WorkspaceService
+}
+
+function alreadyThere(error: unknown): never {
+  throw isDuplicateKey(error) ? conflict('there is such a workspace already') : error
 }
