@@ -18,6 +18,7 @@ import { createHealthService } from './health/service.ts'
 import { createRateLimiter } from './http/rate-limit.ts'
 import { createInviteService } from './invites/service.ts'
 import { createCommandRunner } from './jobs/command.ts'
+import { retiredWorkers } from './jobs/retired-workers.ts'
 import { createJobService } from './jobs/service.ts'
 import { suiteJobs } from './jobs/suites.ts'
 import type { Logger } from './logging.ts'
@@ -89,7 +90,12 @@ export async function composeServices(
     ...deploymentJobs(services),
     ...tempEnvironmentJobs(services),
   }
-  services.sweeps = [...accountSweeps(services), ...releaseSweeps(services), ...tempEnvironmentSweeps(services)]
+  services.sweeps = [
+    retiredWorkers(services),
+    ...accountSweeps(services),
+    ...releaseSweeps(services),
+    ...tempEnvironmentSweeps(services),
+  ]
   services.health = createHealthService(services)
   services.exposition = createExposition(services)
   return Object.assign(services, replacement({ ...services }))

@@ -177,19 +177,22 @@ export function createAppService(services: Services): AppService {
         const known = await data.environments.countDocuments(environment, { limit: 1 })
         if (known === 0) throw notFound('environment', canonical_env_id)
       }
-      const set: MatchKeysAndValues<AppDocument> = { updated_at: new Date() }
+      const now = new Date()
+      const set: MatchKeysAndValues<AppDocument> = { updated_at: now }
       for (const [name, value] of Object.entries(changes)) set[`settings.${name}`] = value
-      const updated = await causality.write(caller.user.id.toHexString(), (session) =>
-        data.apps.findOneAndUpdate({ _id: app._id }, { $set: set }, { session, returnDocument: 'after' }),
+      // One write, which leaves what it does not name as others have set it meanwhile; what it found is what it replaced.
+      const before = await causality.write(caller.user.id.toHexString(), (session) =>
+        data.apps.findOneAndUpdate({ _id: app._id }, { $set: set }, { session, returnDocument: 'before' }),
       )
-      if (updated === null) throw notFound('app', app._id.toHexString())
+      if (before === null) throw notFound('app', app._id.toHexString())
+      const updated = { ...before, settings: { ...before.settings, ...changes }, updated_at: now }
       await services.audit.record(caller, {
         appId: app._id,
         actor: caller.user,
         entityType: 'app',
         entityId: app._id.toHexString(),
         action: 'settings_updated',
-        before: app.settings,
+        before: before.settings,
         after: updated.settings,
       })
       return presentApp(updated)

@@ -102,10 +102,28 @@ export async function createServer(services: Services): Promise<FastifyInstance>
   server.addHook('preValidation', (request, _reply, done) => withRequestId(request.id, done))
   server.addHook('onResponse', async (request, reply) => observe(services, request, reply))
 
+  closeConnectionsWithTheServer(server)
+
   await server.register(gate, { services })
   for (const feature of FEATURES) await server.register(feature, { services })
   await server.register(descriptionRoutes, { routes })
   return server
+}
+
+/**
+ * Idle connections are closed when the server is; one on which a request is under way would stay open for as long as its
+ * client keeps it, and hold up the end. So its answer says that the connection ends with it.
+ */
+function closeConnectionsWithTheServer(server: FastifyInstance): void {
+  let closing = false
+  server.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
+  })
 }
 
 /** JSON under its own and its `+json` types. An empty body is none: some routes need no body, whatever its type says. */

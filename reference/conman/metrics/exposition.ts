@@ -5,6 +5,7 @@
  */
 import { AggregatorRegistry, type PrometheusContentType, Registry } from 'prom-client'
 import { within } from '../bounded.ts'
+import type { HeartbeatDocument } from '../mongo/documents.ts'
 import type { Services } from '../services.ts'
 
 export interface Exposition {
@@ -12,11 +13,21 @@ export interface Exposition {
   text(): Promise<string>
 }
 
-type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
 /** Longer than a health probe may take, so that what a probe finds out late is still part of the scrape. */
 const LOOKUP_LIMIT_MS = 2_000
 const HOUR_MS = 3_600_000
+
+/** What a worker has left with its heartbeat: none where the row cannot be read, so that it spoils no other's. */
+export function metricsOf({ metrics }: Pick<HeartbeatDocument, 'metrics'>): MetricsJson[] {
+  try {
+    const parsed: unknown = JSON.parse(metrics ?? 'null')
+    return Array.isArray(parsed) ? [parsed as MetricsJson] : []
+  } catch {
+    return []
+  }
+}
 
 export function createExposition(services: Services): Exposition {
   const { metrics, store } = services
@@ -40,7 +51,7 @@ export function createExposition(services: Services): Exposition {
 
   async function lookUpWorkers(): Promise<void> {
     const beats = await store.lists.job_runner_heartbeats.find({ metrics: { $ne: null } }).toArray()
-    ofWorkers = beats.map(({ metrics }) => JSON.parse(metrics ?? '[]') as MetricsJson)
+    ofWorkers = beats.flatMap(metricsOf)
   }
 
   async function lookUpHealth(): Promise<void> {

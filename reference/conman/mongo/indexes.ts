@@ -164,10 +164,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'jobs_exclusive_unique', key: { exclusive_key: 1 }, options: uniqueText('exclusive_key') },
   ],
   job_logs: [{ name: 'job_logs_job_timestamp', key: { job_id: 1, timestamp: 1 } }],
-  job_runner_heartbeats: [
-    // A worker that ended leaves its counters behind: they are part of the totals until they are this old.
-    { name: 'heartbeat_ttl', key: { beat_at: 1 }, options: { expireAfterSeconds: 30 * DAY_SECONDS } },
-  ],
+  job_runner_heartbeats: [{ name: 'heartbeat_beat_at', key: { beat_at: 1 } }],
   audit_events: [
     { name: 'audit_app_time', key: { app_id: 1, occurred_at: -1, _id: -1 } }, // IX24
     { name: 'audit_entity', key: { entity_type: 1, entity_id: 1 } }, // IX25

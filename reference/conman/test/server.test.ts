@@ -308,6 +308,12 @@ describe.skipIf(mongoUri === undefined || gitAddress === undefined)('the server'
       /conman_http_request_duration_seconds_bucket\{le="0.5",method="GET",path="\/api\/apps\/:appId"\}/,
     )
     expect(text).toContain('conman_job_queue_depth{type="deploy_release"} 0')
+    // What is refused counts as well, under its route, and what has none under one name.
+    expect((await anonymous.get('/api/apps')).status).toBe(401)
+    expect((await admin.get('/api/apps/x/none')).status).toBe(404)
+    const after = String((await anonymous.get('/api/metrics')).body)
+    expect(after).toMatch(/conman_http_requests_total\{method="GET",path="\/api\/apps",status="401"\} [1-9]/)
+    expect(after).toMatch(/conman_http_requests_total\{method="GET",path="unknown",status="404"\} [1-9]/)
   })
 
   test('a job of a type without a worker fails honestly', async () => {
@@ -382,6 +388,10 @@ describe.skipIf(mongoUri === undefined || gitAddress === undefined)('the server'
     expect((await client.get('/api/apps/x/nowhere')).status).toBe(404)
     expect((await client.get('/api/apps')).status).toBe(429)
     expect((await client.get('/api/health')).status).toBe(200)
+    const text = String((await client.get('/api/metrics')).body)
+    expect(text).toMatch(/conman_http_requests_total\{method="POST",path="\/api\/auth\/login",status="429"\} 1\n/)
+    expect(text).toMatch(new RegExp(`conman_rate_limited_total\\{user_id="${adminId}"\\} 2\n`))
+    expect(text).toContain('conman_rate_limited_total{user_id="anonymous"} 1')
   })
 
   test("a worker's metrics reach the API's scrape, and it ends in order on a signal", async () => {
