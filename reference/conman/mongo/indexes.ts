@@ -94,7 +94,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'changeset_workspace_open_unique', key: { workspace_id: 1, open: 1 }, options: uniqueWhere('open') },
     { name: 'changeset_app_author', key: { app_id: 1, author_user_id: 1 } }, // IX9
     { name: 'changeset_app_queue', key: { app_id: 1, queue_position: 1 } },
-    { name: 'changeset_app_state_queue', key: { app_id: 1, state: 1, queue_position: 1, queued_at: 1 } },
+    { name: 'changeset_app_state_queue', key: { app_id: 1, state: 1, queue_position: 1, queued_at: 1, _id: 1 } },
   ],
   changeset_revisions: [
     { name: 'changeset_revisions_changeset_revision', key: { changeset_id: 1, revision: 1 }, options: unique }, // IX10
@@ -158,6 +158,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
     { name: 'jobs_state_created_at', key: { state: 1, created_at: 1 } }, // IX22
     { name: 'jobs_app_created_at', key: { app_id: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_app_type_state', key: { app_id: 1, job_type: 1, state: 1 } }, // IX23
+    { name: 'jobs_app_type_created', key: { app_id: 1, job_type: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_app_type_state_created', key: { app_id: 1, job_type: 1, state: 1, created_at: -1, _id: -1 } },
     { name: 'jobs_entity_type_created', key: { app_id: 1, entity_type: 1, entity_id: 1, job_type: 1, created_at: -1 } },
     { name: 'jobs_state_locked', key: { state: 1, locked_until: 1 } },
@@ -168,7 +169,7 @@ export const INDEXES: Record<string, readonly Index[]> = {
   audit_events: [
     { name: 'audit_app_time', key: { app_id: 1, occurred_at: -1, _id: -1 } }, // IX24
     { name: 'audit_entity', key: { entity_type: 1, entity_id: 1 } }, // IX25
-    { name: 'audit_entity_time', key: { entity_type: 1, entity_id: 1, occurred_at: -1 } },
+    { name: 'audit_app_type_time', key: { app_id: 1, entity_type: 1, occurred_at: -1, _id: -1 } },
     { name: 'audit_app_entity_time', key: { app_id: 1, entity_type: 1, entity_id: 1, occurred_at: -1, _id: -1 } },
     { name: 'audit_app_actor_time', key: { app_id: 1, actor_user_id: 1, occurred_at: -1, _id: -1 } },
     { name: 'audit_app_action_time', key: { app_id: 1, action: 1, occurred_at: -1, _id: -1 } },

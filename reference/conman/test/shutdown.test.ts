@@ -46,7 +46,7 @@ describe.skipIf(!HAS_PARTS)('a server that is asked to end', () => {
       await refused
       expect((await begun).status).toBe(200)
       // Its client would keep the connection for more than a minute.
-    expect(await within(20_000, exited)).toEqual([0, null])
+      expect(await within(20_000, exited)).toEqual([0, null])
       expect(server.logs.some(({ message }) => message === `received ${signal}, shutting down`)).toBe(true)
     },
   )
