@@ -2,7 +2,10 @@
 // evaluates it (pure: the same evidence gives the same verdict tomorrow, on another machine, with no stack).
 
 import type { TSchema } from 'typebox'
+import type { Capability } from './capabilities.ts'
+import type { Profile } from './profiles.ts'
 import type { Run } from './run.ts'
+import type { Target } from './target/target.ts'
 
 /** Permanent: an id is never reused for another requirement. */
 export type CheckId = string
@@ -17,16 +20,11 @@ export type Level = 'MUST' | 'SHOULD'
  */
 export type Outcome = 'pass' | 'fail' | 'not-verified' | 'not-applicable'
 
-/** What a check must be able to reach. Checks ask for these and never for the kind of target. */
-export type Capability =
-  | 'http'
-  | 'mongo'
-  | 'git-storage'
-  | 'process-control'
-  | 'network-control'
-  | 'logs'
-  | 'jwt-secret'
-  | 'configuration'
+/**
+ * The most that a gatherer does to a target: `reads` changes nothing; `writes` makes things of its own, which carry the
+ * run's prefix; `disrupts` takes something down or loads it beyond what its users would.
+ */
+export type Effect = 'reads' | 'writes' | 'disrupts'
 
 /** The profiles: same code, other data. Only `golive` can give GO. */
 export type ProfileName = 'smoke' | 'standard' | 'golive'
@@ -120,6 +118,15 @@ export interface Gatherer<E> {
   title: string
   schema: TSchema
   needs: Capability[]
+  effect: Effect
+  /** For `plan`: what it leaves on the target. Said by everything that does more than read. */
+  leaves?: string
+  /** For `plan`: what does not work meanwhile. Said by everything that disrupts. */
+  breaks?: string
+  /** Why a target's shape leaves nothing to check, e.g. one process where two are to be parted; undefined: it applies. */
+  inapplicableTo?(target: Pick<Target, 'processes'>): string | undefined
+  /** About how long it takes once the target is up. */
+  expected_s(profile: Profile): number
   gather(run: Run): Promise<E>
 }
 

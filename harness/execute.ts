@@ -7,6 +7,7 @@ import type { Gatherer, Limit } from './check.ts'
 import { EvidenceNotWritten, HarnessError, UsageError } from './errors.ts'
 import { Redactor } from './evidence/redact.ts'
 import { demandSchema, newRunId, openRunsFolder, RunFolder } from './evidence/store.ts'
+import { hindrance } from './hindrance.ts'
 import { type Judged, judgeRun, type NotGathered, type RunState } from './judge.ts'
 import { writeReport } from './report-files.ts'
 import { REQUIRED_FOR_GO } from './requirements.ts'
@@ -88,13 +89,9 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
 /** Gathers once for all checks that share the evidence. What cannot be gathered says why, in a file of its own. */
 async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolder): Promise<void> {
   run.signal.throwIfAborted()
-  const missing = gatherer.needs.filter((need) => !run.target.capabilities.has(need))
-  if (missing.length > 0) {
-    notGathered(folder, gatherer, {
-      because: `the target does not let the harness reach: ${missing.join(', ')}`,
-      remedy: 'see README.md, ‘Aim it at your own Conman’, for what to hand over',
-      harness_failed: false,
-    })
+  const hindered = hindrance(gatherer, run.target)
+  if (hindered !== undefined) {
+    notGathered(folder, gatherer, { ...hindered, harness_failed: false })
     return
   }
   try {

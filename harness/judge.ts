@@ -28,6 +28,8 @@ export const NotGatheredSchema = Type.Object({
   schema: Type.Literal('readiness-not-gathered/1'),
   because: Type.String(),
   remedy: Type.String(),
+  /** The target's shape leaves nothing to check: `because` says why. */
+  not_applicable: Type.Optional(Type.Boolean()),
   /** The harness's own failure, apart from a capability that the target did not hand over. */
   harness_failed: Type.Boolean(),
 })
@@ -125,8 +127,9 @@ function withoutEvidence(path: string, planned: Plan['checks'][number], state: R
   if (existsSync(file)) {
     const reason = readJsonFile(file)
     demandSchema(NotGatheredSchema, reason, file)
-    const { because, remedy } = reason as NotGathered
-    return unverified(because, remedy)
+    const { because, remedy, not_applicable } = reason as NotGathered
+    const verdict = unverified(because, remedy)
+    return not_applicable ? { ...verdict, outcome: 'not-applicable' } : verdict
   }
   return unverified(
     state.ended === 'complete'

@@ -1,6 +1,7 @@
 // How claims become a verdict: the worst one decides, and says so in its own words.
 
-import type { Capability, Finding, Limit, Measured, Outcome, Verdict } from './check.ts'
+import type { Capability } from './capabilities.ts'
+import type { Finding, Limit, Measured, Outcome, Verdict } from './check.ts'
 
 /** Worst first. A claim that failed outweighs one that could not be verified, which outweighs any pass. */
 const WORST_FIRST: readonly Outcome[] = ['fail', 'not-verified', 'pass', 'not-applicable']

@@ -2,7 +2,7 @@
 
 import { createHmac } from 'node:crypto'
 import { MongoClient, ObjectId } from 'mongodb'
-import type { Capability } from '../check.ts'
+import { ALL_CAPABILITIES, type Capability } from '../capabilities.ts'
 import { keepStack } from '../stack/keep.ts'
 import { type Stack, startStack } from '../stack/stack.ts'
 import { stackParent } from '../stack/storage.ts'
@@ -23,16 +23,8 @@ export const UNTHROTTLED: Readonly<Record<string, string>> = {
   CONMAN_RATE_LIMIT_AUTH_PER_MINUTE: '0',
 }
 
-const CAPABILITIES: readonly Capability[] = [
-  'configuration',
-  'git-storage',
-  'http',
-  'jwt-secret',
-  'logs',
-  'mongo',
-  'network-control',
-  'process-control',
-]
+/** A stack of our own reaches everything but what only a user can have: a Prometheus, and the source of a stranger. */
+const OWN_STACK: readonly Capability[] = ALL_CAPABILITIES.filter((one) => one !== 'prometheus')
 
 export async function openReference(options: ReferenceOptions, opening: Opening): Promise<Target> {
   const { progress, profile } = opening
@@ -70,13 +62,17 @@ export async function openReference(options: ReferenceOptions, opening: Opening)
     ...(workers === 1 ? {} : { 'worker processes': String(workers) }),
     'data of the stack on': stackParent().kind === 'memory' ? 'memory (tmpfs)' : 'disk',
   }
-  const capabilities = new Set(CAPABILITIES)
+  const capabilities = new Set(OWN_STACK)
   const owned = undo.move()
   return {
     kind: 'reference',
     address,
     baseUrl: stack.baseUrl,
     capabilities,
+    unreachable: new Map([['prometheus', 'none scrapes it']]),
+    processes: 'split',
+    allowed: 'disrupts',
+    loadBounds: undefined,
     conman,
     admin: { email: stack.adminEmail, password: stack.adminPassword },
     gitStorage: stack.gitStorage,

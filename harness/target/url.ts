@@ -2,7 +2,7 @@
 // is done to it but what its API offers.
 
 import { MongoClient } from 'mongodb'
-import type { Capability } from '../check.ts'
+import type { Capability } from '../capabilities.ts'
 import { UsageError } from '../errors.ts'
 import { auditFromMongo, auditFromRoute } from './audit.ts'
 import { Conman } from './conman.ts'
@@ -27,7 +27,7 @@ export async function openUrl(options: UrlOptions, opening: Opening): Promise<Ta
   if (mongo) undo.defer(() => mongo.close())
   const mongodb = mongo ? ((await mongo.db(options.mongoDb).command({ buildInfo: 1 })).version as string) : null
 
-  const capabilities = new Set<Capability>(['http'])
+  const capabilities = new Set<Capability>(['http', 'repositories'])
   if (mongo) capabilities.add('mongo')
   if (options.gitStorage !== undefined) capabilities.add('git-storage')
   const owned = undo.move()
@@ -36,6 +36,10 @@ export async function openUrl(options: UrlOptions, opening: Opening): Promise<Ta
     address: options.baseUrl,
     baseUrl: options.baseUrl,
     capabilities,
+    unreachable: new Map(),
+    processes: null,
+    allowed: 'writes',
+    loadBounds: undefined,
     conman,
     admin: { email: options.adminEmail, password: options.adminPassword },
     gitStorage: options.gitStorage,

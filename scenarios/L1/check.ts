@@ -1,6 +1,7 @@
 // L1: 50 users edit files at once, five each, each in a workspace of their own. Pure: evidence in, verdicts out.
 
-import type { Capability, Check, Finding } from '../../harness/check.ts'
+import type { Capability } from '../../harness/capabilities.ts'
+import type { Check, Finding } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile } from '../../harness/statistics.ts'
 import { verdictOf } from '../../harness/verdict.ts'
 import {

@@ -32,7 +32,10 @@ export function editGatherer(scenario: Scenario, title: string): Gatherer<EditEv
     id: scenario,
     title,
     schema: EditEvidenceSchema,
-    needs: ['http'],
+    needs: ['http', 'repositories'],
+    effect: 'writes',
+    leaves: 'an app, a member and a workspace for each user, and the files that they write',
+    expected_s: ({ L1 }) => (scenario === 'L1' ? 20 : L1.sample_duration_s + 20),
     gather: (run) => gatherEdits(run, scenario),
   }
 }
