@@ -1,6 +1,7 @@
 // Three mongod on wiredTiger as one replica set on loopback. Each member can be killed, frozen and started again by its
 // handle, and the set tells its primary and its term, so that a fault can prove what it did.
 
+import '../../tools/mongodb-driver.ts'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Document, MongoClient } from 'mongodb'

@@ -6,6 +6,7 @@
  * - `lists`: lists and details. `secondaryPreferred`, in sessions that see the caller's own writes (causality.ts).
  * - `log`: audit rows. `{w: 1, j: false}`; a rare loss in a crash is accepted.
  */
+import '../../../tools/mongodb-driver.ts'
 import {
   type Collection,
   type Db,
