@@ -6,7 +6,11 @@ SHELL := /bin/bash
 
 PROFILE ?= standard
 RUN ?= latest
+ALLOW ?=
 ARGS ?=
+
+# Half of the consent to more than reading a URL; the other half is its host in CONMAN_CONSENT_HOST.
+consent = $(if $(ALLOW),--allow-$(ALLOW))
 
 # Runs a verb and prints its exit code when it is not 0.
 readiness = ./readiness $(1) || { code=$$?; echo "readiness exit code $$code" >&2; exit $$code; }
@@ -14,11 +18,17 @@ readiness = ./readiness $(1) || { code=$$?; echo "readiness exit code $$code" >&
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  PROFILE=smoke|standard|golive   ARGS="…" for further options (see ./readiness run --help)'
+	@echo '  PROFILE=smoke|standard|golive   ALLOW=writes|destructive   ARGS="…" for further options (see ./readiness run --help)'
 	@echo '  CONMAN_BASE_URL, CONMAN_ADMIN_EMAIL, CONMAN_ADMIN_PASSWORD aim at a running Conman'
 
 loadtest-L1: ## 50 users edit 5 files each at once: run, judge, report
-	@$(call readiness,run L1 --profile $(PROFILE) $(ARGS))
+	@$(call readiness,run L1 --profile $(PROFILE) $(consent) $(ARGS))
+
+probe: ## walk the whole product flow once on the target, and say what differs from the contract
+	@$(call readiness,probe $(consent) $(ARGS))
+
+contract: setup ## the contract suite: the probe through every door
+	node_modules/.bin/node node_modules/vitest/vitest.mjs run --project harness test/contract.test.ts checklist/CONTRACT harness/target $(ARGS)
 
 prove: ## seed known defects: each must turn exactly its check red
 	@$(call readiness,prove $(ARGS))
@@ -37,6 +47,9 @@ list: ## the catalogue of checks
 
 runs: ## the runs that are kept
 	@$(call readiness,runs $(ARGS))
+
+clean-run: ## take away what RUN made on a URL, and list what its API cannot remove
+	@$(call readiness,clean $(RUN) $(consent) $(ARGS))
 
 doctor: ## the programs that the harness needs, and what to type where one is missing
 	@$(call readiness,doctor $(ARGS))
@@ -62,4 +75,4 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
-.PHONY: help loadtest-L1 prove bench judge report list runs doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -13,6 +13,7 @@ export type Capability =
   | 'prometheus'
   | 'source'
   | 'network-control'
+  | 'mongo-partition'
   | 'worker-control'
   | 'api-control'
   | 'git-control'
@@ -51,7 +52,7 @@ export const CAPABILITIES: Readonly<Record<Capability, CapabilityInfo>> = {
   outbox: { what: 'the mails that it would send', handOver: 'CONMAN_OUTBOX_FILE, where it writes them (outbox_file)' },
   'jwt-secret': {
     what: 'the secret that signs its tokens',
-    handOver: 'CONMAN_JWT_SECRET_FILE, a file that holds it (jwt_secret)',
+    handOver: 'CONMAN_JWT_SECRET_FILE, a file that holds it (jwt_secret_file)',
   },
   configuration: {
     what: 'its configuration, to start it with another one',
@@ -60,8 +61,13 @@ export const CAPABILITIES: Readonly<Record<Capability, CapabilityInfo>> = {
   prometheus: { what: 'a Prometheus that scrapes it', handOver: 'CONMAN_PROMETHEUS_URL (prometheus)' },
   source: { what: 'its source', handOver: 'CONMAN_SOURCE, a folder (source)' },
   'network-control': {
-    what: 'a Toxiproxy in front of what it stands on',
+    what: 'a Toxiproxy in front of its git backend',
     handOver: 'CONMAN_TOXIPROXY_URL, and the names of its proxies (toxiproxy)',
+  },
+  'mongo-partition': {
+    what: 'a switch on the way of each of its processes to MongoDB',
+    handOver:
+      'CONMAN_TOXIPROXY_URL with a proxy each on the way of the API and of the worker to MongoDB (toxiproxy.proxies); for a program that the harness starts: one whose MongoDB driver takes proxyHost and proxyPort',
   },
   'worker-control': {
     what: 'a way to kill the worker and start it again',

@@ -2,6 +2,7 @@
 // that is not here fails a test.
 
 import { createHash } from 'node:crypto'
+import { contract } from '../checklist/CONTRACT/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
@@ -10,13 +11,14 @@ import { UsageError } from './errors.ts'
 // biome-ignore lint/suspicious/noExplicitAny: a list of checks over different evidence has no narrower type
 export type AnyCheck = Check<any>
 
-export const CATALOGUE: readonly AnyCheck[] = [concurrentEdits, editsAudited, sampleAsWritten, openModel]
+export const CATALOGUE: readonly AnyCheck[] = [concurrentEdits, editsAudited, sampleAsWritten, openModel, contract]
 
 /**
  * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
- * it. An id that the profile leaves out is an error, not an empty run.
+ * it. An id that the profile leaves out is an error, not an empty run. No id at all means everything that the profile has.
  */
 export function selectChecks(names: readonly string[], profile: ProfileName): AnyCheck[] {
+  if (names.length === 0) return CATALOGUE.filter((check) => check.profiles.includes(profile))
   const wanted = new Set<AnyCheck>()
   for (const name of names) {
     const named = CATALOGUE.filter((check) => check.id === name || check.id.startsWith(`${name}.`))

@@ -108,6 +108,13 @@ export interface Requirement {
   text: string
 }
 
+export interface Load {
+  /** At the same time. */
+  users: number
+  /** Null: as fast as answers come. Whether the bound on its rate held it back is then measured, and judged. */
+  requests_per_s: number | null
+}
+
 /**
  * Touches the world once; several checks may evaluate what it brought home. `schema` is what the evidence file is held
  * against before anybody judges it.
@@ -125,6 +132,8 @@ export interface Gatherer<E> {
   breaks?: string
   /** Why a target's shape leaves nothing to check, e.g. one process where two are to be parted; undefined: it applies. */
   inapplicableTo?(target: Pick<Target, 'processes'>): string | undefined
+  /** What it loads the target with; absent: less than a few users would. Held against the bounds of a target that is not ours. */
+  load?(profile: Profile): Load
   /** About how long it takes once the target is up. */
   expected_s(profile: Profile): number
   gather(run: Run): Promise<E>

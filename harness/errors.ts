@@ -32,6 +32,19 @@ export class HarnessError extends Explained {
   readonly exitCode = EXIT.harness
 }
 
+/**
+ * The target did not do what a check stands on, so that it cannot be verified. Nobody's mistake but the target's: it ends no
+ * command, and says nothing about the harness.
+ */
+export class TargetFailed extends Error {
+  readonly remedy: string
+  constructor(message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'TargetFailed'
+    this.remedy = remedy
+  }
+}
+
 /** The run's folder could not be written: the run ends, for evidence that cannot be kept is none. Exit code 4. */
 export class EvidenceNotWritten extends HarnessError {}
 

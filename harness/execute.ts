@@ -2,19 +2,22 @@
 // before anybody judges, and verdicts are derived from the files, exactly as `judge` would derive them next year.
 
 import { join } from 'node:path'
+import { briefForecast } from '../reports/forecast.ts'
 import { type AnyCheck, CATALOGUE, catalogueHash } from './catalogue.ts'
 import type { Gatherer, Limit } from './check.ts'
-import { EvidenceNotWritten, HarnessError, UsageError } from './errors.ts'
+import { EvidenceNotWritten, HarnessError, TargetFailed, UsageError } from './errors.ts'
 import { Redactor } from './evidence/redact.ts'
 import { demandSchema, newRunId, openRunsFolder, RunFolder } from './evidence/store.ts'
 import { hindrance } from './hindrance.ts'
 import { type Judged, judgeRun, type NotGathered, type RunState } from './judge.ts'
+import { forecast, isWholeCatalogue, reachOf } from './planning.ts'
 import { writeReport } from './report-files.ts'
-import { REQUIRED_FOR_GO } from './requirements.ts'
 import type { Plan } from './result.ts'
 import { applyOverrides, type Run } from './run.ts'
 import { MACHINE, openSession, type SessionOptions } from './session.ts'
+import { ConmanError } from './target/conman.ts'
 import { lockTarget } from './target/lock.ts'
+import { MADE_FILE, MadeLedger } from './target/made.ts'
 import type { Target } from './target/target.ts'
 import type { ToolName } from './toolchain/programs.ts'
 import type { Tool } from './toolchain/resolve.ts'
@@ -52,6 +55,7 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
 
   const path = join(runsFolder, id)
   const folder = new RunFolder(path, redactor)
+  target.recordInto?.(folder)
   const state: RunState = {
     schema: 'readiness-run/1',
     run: id,
@@ -62,7 +66,12 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
     because: null,
   }
   folder.writeJson('run.json', state)
-  folder.writeJson('plan.json', await planOf(options, id, target, session.tools))
+  // A stack of our own is gone with all that was made on it; elsewhere it must be found again, whatever ends this.
+  using ledger = target.kind === 'url' ? new MadeLedger(join(path, MADE_FILE), redactor) : undefined
+  if (ledger !== undefined) target.conman.onMade = (made) => ledger.record(made)
+  const plan = await planOf(options, id, target, session.tools)
+  folder.writeJson('plan.json', plan)
+  sayPlan(options, target, plan)
 
   try {
     for (const gatherer of gatherers) await gatherOne(gatherer, run, folder)
@@ -72,8 +81,9 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
     state.ended = signal.aborted ? 'interrupted' : 'failed'
     state.because = messageOf(signal.aborted ? signal.reason : cause)
   }
-  target.copyLogs((from, name) => folder.copyLog(from, `logs/${name}`))
+  await target.copyLogs((from, name) => folder.copyLog(from, `logs/${name}`))
   state.finished_at = new Date().toISOString()
+  folder.writeJson('client.json', target.conman.statistics())
   folder.writeJson('run.json', state)
   if (state.ended === 'complete') folder.seal()
 
@@ -89,7 +99,7 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
 /** Gathers once for all checks that share the evidence. What cannot be gathered says why, in a file of its own. */
 async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolder): Promise<void> {
   run.signal.throwIfAborted()
-  const hindered = hindrance(gatherer, run.target)
+  const hindered = hindrance(gatherer, run.target, run.profile)
   if (hindered !== undefined) {
     notGathered(folder, gatherer, { ...hindered, harness_failed: false })
     return
@@ -102,15 +112,17 @@ async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolde
     run.signal.throwIfAborted()
     if (cause instanceof EvidenceNotWritten) throw cause
     run.progress.say(`${gatherer.id}: could not be gathered: ${messageOf(cause)}`)
+    const ofTarget = cause instanceof ConmanError || cause instanceof TargetFailed
     notGathered(folder, gatherer, {
-      because: `the harness could not gather it: ${messageOf(cause)}`,
-      remedy:
-        cause instanceof HarnessError || cause instanceof UsageError
-          ? cause.remedy
-          : 'see the logs in the run’s folder',
-      harness_failed: true,
+      because: `${ofTarget ? 'the target did not do what it rests on' : 'the harness could not gather it'}: ${messageOf(cause)}`,
+      remedy: hasRemedy(cause) ? cause.remedy : 'see the logs in the run’s folder, and the target’s own',
+      harness_failed: !ofTarget,
     })
   }
+}
+
+function hasRemedy(cause: unknown): cause is HarnessError | UsageError | TargetFailed {
+  return cause instanceof HarnessError || cause instanceof UsageError || cause instanceof TargetFailed
 }
 
 function notGathered(folder: RunFolder, gatherer: Gatherer<unknown>, reason: Omit<NotGathered, 'schema'>): void {
@@ -128,7 +140,6 @@ async function planOf(
   target: Target,
   tools: ReadonlyMap<ToolName, Tool>,
 ): Promise<Plan> {
-  const inPlan = new Set(options.checks.map((check) => check.id))
   return {
     schema: 'readiness-plan/1',
     run: id,
@@ -138,11 +149,9 @@ async function planOf(
     random_seed: options.randomSeed,
     command: options.command,
     target: await target.fingerprint(),
+    reach: reachOf(target),
     catalogue_sha256: catalogueHash(),
-    // GO rests on everything that E12 asks for: while a requirement has no check, no run is the whole catalogue.
-    whole_catalogue: [...REQUIRED_FOR_GO, ...CATALOGUE.map((check) => check.id)].every((required) =>
-      inPlan.has(required),
-    ),
+    whole_catalogue: isWholeCatalogue(options.checks),
     checks: options.checks.map((check) => ({
       id: check.id,
       title: check.title,
@@ -154,6 +163,21 @@ async function planOf(
     machine: MACHINE,
     tools: [...tools.values()].map(({ name, version, origin }) => ({ name, version, origin })),
   }
+}
+
+/** What `./readiness plan` would say of this run, in short. */
+function sayPlan(options: ExecuteOptions, target: Target, plan: Plan): void {
+  const { checks, profile, seedOver, overrides, progress } = options
+  const expected = forecast({
+    target,
+    fingerprint: plan.target,
+    checks,
+    profile,
+    seedOver,
+    overridden: overrides.size > 0,
+    tools: [],
+  })
+  for (const line of briefForecast(expected)) progress.say(line)
 }
 
 function demandLimit(name: string): void {

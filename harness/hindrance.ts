@@ -1,7 +1,10 @@
 // Why a gatherer will not run on a target: known before anything runs, so that `plan` says what a run would find.
 
 import { CAPABILITIES, type Capability } from './capabilities.ts'
-import type { Effect, Gatherer } from './check.ts'
+import type { Gatherer } from './check.ts'
+import { consentLacking, isAllowed } from './consent.ts'
+import { beyondBounds } from './load-bounds.ts'
+import type { Profile } from './profiles.ts'
 import type { Target } from './target/target.ts'
 
 export interface Hindrance {
@@ -10,21 +13,12 @@ export interface Hindrance {
   not_applicable?: boolean
 }
 
-const RANK: Readonly<Record<Effect, number>> = { reads: 0, writes: 1, disrupts: 2 }
-
-const CONSENT: Readonly<Record<Exclude<Effect, 'reads'>, string>> = {
-  writes: 'give --allow-writes, and name its host in CONMAN_CONSENT_HOST (consent.host)',
-  disrupts: 'give --allow-destructive, and name its host in CONMAN_CONSENT_HOST (consent.host)',
-}
-
-export function isAllowed(effect: Effect, allowed: Effect): boolean {
-  return RANK[effect] <= RANK[allowed]
-}
-
 /** The first thing that stands in the way, or undefined when it can run. Nothing that is not there is ever a pass. */
 export function hindrance(
-  gatherer: Pick<Gatherer<unknown>, 'needs' | 'effect' | 'inapplicableTo'>,
-  target: Pick<Target, 'allowed' | 'capabilities' | 'processes' | 'unreachable'>,
+  gatherer: Pick<Gatherer<unknown>, 'needs' | 'effect' | 'inapplicableTo' | 'load'>,
+  target: Pick<Target, 'allowed' | 'capabilities' | 'loadBounds' | 'processes' | 'unreachable'> &
+    Partial<Pick<Target, 'consent'>>,
+  profile: Profile,
 ): Hindrance | undefined {
   const inapplicable = gatherer.inapplicableTo?.(target)
   if (inapplicable !== undefined) {
@@ -40,10 +34,11 @@ export function hindrance(
   if (gatherer.effect !== 'reads' && !isAllowed(gatherer.effect, target.allowed)) {
     return {
       because: `it ${gatherer.effect === 'writes' ? 'writes to' : 'disrupts'} the target, and there is no consent to that`,
-      remedy: CONSENT[gatherer.effect],
+      remedy: consentLacking(gatherer.effect, target.consent),
     }
   }
-  return undefined
+  const load = gatherer.load?.(profile)
+  return load === undefined || target.loadBounds === undefined ? undefined : beyondBounds(load, target.loadBounds)
 }
 
 function reasonFor(need: Capability, { unreachable }: Pick<Target, 'unreachable'>): string {

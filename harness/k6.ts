@@ -93,6 +93,21 @@ function k6Environment(extra: Record<string, string>): NodeJS.ProcessEnv {
   }
 }
 
+/** A hard cap where the target is not ours; and a redirect is an answer, never a way for credentials to go elsewhere. */
+function boundFlags({ target }: Run): string[] {
+  const { loadBounds } = target
+  return [
+    '--max-redirects',
+    '0',
+    ...(loadBounds === undefined ? [] : ['--rps', String(Math.max(1, Math.floor(loadBounds.requests_per_s_max)))]),
+  ]
+}
+
+/** The private authority that vouches for the target, beside nothing else. */
+function trust({ target }: Run): Record<string, string> {
+  return target.caFile === undefined ? {} : { SSL_CERT_FILE: target.caFile }
+}
+
 /**
  * Runs `entry` with `settings` and keeps the samples of `metrics`.
  * `folder` is private and temporary: it holds the tokens that the script needs.
@@ -127,8 +142,24 @@ export async function runK6(
   const started = new Date()
   const child = spawn(
     k6.path,
-    ['run', '--quiet', '--no-color', '--address', '', '--out', `json=${samplesFile}`, ...flags, script],
-    { cwd: folder, env: k6Environment(run.marker()), stdio: ['ignore', log, log], detached: true },
+    [
+      'run',
+      '--quiet',
+      '--no-color',
+      '--address',
+      '',
+      '--out',
+      `json=${samplesFile}`,
+      ...boundFlags(run),
+      ...flags,
+      script,
+    ],
+    {
+      cwd: folder,
+      env: k6Environment({ ...run.marker(), ...trust(run) }),
+      stdio: ['ignore', log, log],
+      detached: true,
+    },
   )
   closeSync(log)
   const release = run.adopt(child, `k6 ${input.label}`)

@@ -14,7 +14,8 @@ import { newRunId, openRunsFolder, RunFolder } from './evidence/store.ts'
 import { type Executed, execute } from './execute.ts'
 import type { Progress } from './progress.ts'
 import type { Proof } from './report-files.ts'
-import { openTarget, targetOptions } from './target/open.ts'
+import { openTarget } from './target/open.ts'
+import { referenceOptions } from './target/options.ts'
 import { commitOfHarness } from './version.ts'
 
 export interface Defect {
@@ -97,7 +98,7 @@ export async function prove(options: ProveOptions): Promise<{ rows: ProofRow[]; 
       overrides: new Map(),
       seedOver: 'database',
       command: `./readiness run ${options.checks.map((check) => check.id).join(' ')} --profile ${options.profile}${defect ? ` --defect ${defect.id}` : ''}`,
-      target: targetOptions({}, defect ? { defect: defect.id } : {}),
+      target: referenceOptions(defect ? { defect: defect.id } : {}),
       openTarget,
       progress: options.progress,
       signal: options.signal,

@@ -5,15 +5,17 @@ import { join } from 'node:path'
 import { renderMarkdown } from '../reports/markdown.ts'
 import { type CaughtDefect, renderReport } from '../reports/render.ts'
 import { Redactor } from './evidence/redact.ts'
-import { RunFolder } from './evidence/store.ts'
+import { demandSchema, RunFolder, readJsonFile } from './evidence/store.ts'
 import type { Judged } from './judge.ts'
 import type { Plan } from './result.ts'
+import { type ClientStatistics, ClientStatisticsSchema } from './target/conman/statistics.ts'
 import { HARNESS_VERSION } from './version.ts'
 
 export async function writeReport(runsFolder: string, path: string, judged: Judged): Promise<string> {
   const folder = new RunFolder(path, new Redactor())
   const { plan, verdicts, details } = judged
   const caught = newestProof(runsFolder, plan)
+  const client = clientStatistics(path)
   folder.writeText(
     'report.html',
     renderReport({
@@ -21,12 +23,26 @@ export async function writeReport(runsFolder: string, path: string, judged: Judg
       verdicts,
       details,
       ...(caught ? { caught } : {}),
+      ...(client ? { client } : {}),
       renderedAt: new Date().toISOString(),
       harnessVersion: HARNESS_VERSION,
     }),
   )
   folder.writeText('report.md', renderMarkdown({ plan, verdicts }))
   return join(path, 'report.html')
+}
+
+/** `client.json` of the run, where it was counted; a report is not refused for what no verdict rests on. */
+function clientStatistics(path: string): ClientStatistics | null {
+  const file = join(path, 'client.json')
+  if (!existsSync(file)) return null
+  try {
+    const found = readJsonFile(file)
+    demandSchema(ClientStatisticsSchema, found, file)
+    return found as ClientStatistics
+  } catch {
+    return null
+  }
 }
 
 /** `proof.json` of `./readiness prove`: which known defects were caught, by which catalogue of which commit. */

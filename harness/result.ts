@@ -9,8 +9,8 @@ const Outcome = Type.Union([
   Type.Literal('not-verified'),
   Type.Literal('not-applicable'),
 ])
-const Level = Type.Union([Type.Literal('MUST'), Type.Literal('SHOULD')])
-const Profile = Type.Union([Type.Literal('smoke'), Type.Literal('standard'), Type.Literal('golive')])
+export const Level = Type.Union([Type.Literal('MUST'), Type.Literal('SHOULD')])
+export const Profile = Type.Union([Type.Literal('smoke'), Type.Literal('standard'), Type.Literal('golive')])
 
 const Measured = Type.Object(
   { value: Type.Number(), unit: Type.String(), label: Type.String() },
@@ -43,6 +43,39 @@ const Requirement = Type.Object(
   { additionalProperties: false },
 )
 
+/** How fast the target answered one who only looked, before anything ran. Null: no answer that could be timed. */
+const Times = Type.Object(
+  {
+    /** Of up to five `GET /api/health`, one after another; `n` says how many were answered with 200. */
+    health_ms: Type.Union([
+      Type.Object({ median: Type.Number(), worst: Type.Number(), n: Type.Integer() }, { additionalProperties: false }),
+      Type.Null(),
+    ]),
+    openapi_ms: Type.Union([Type.Number(), Type.Null()]),
+    login_ms: Type.Union([Type.Number(), Type.Null()]),
+    /** The target's clock against this machine's, by its `Date` headers: what lies within the uncertainty is no difference. */
+    clock_ahead_ms: Type.Union([
+      Type.Object({ value: Type.Number(), uncertainty: Type.Number() }, { additionalProperties: false }),
+      Type.Null(),
+    ]),
+  },
+  { additionalProperties: false },
+)
+export type Times = Static<typeof Times>
+
+/** One thing that checks may need to reach, and what to hand over where this target did not let the harness. */
+export const Reach = Type.Object(
+  {
+    capability: Type.String(),
+    reached: Type.Boolean(),
+    /** Why not; null where nothing was handed over, and where it is reached. */
+    because: Type.Union([Type.String(), Type.Null()]),
+    hand_over: Type.Union([Type.String(), Type.Null()]),
+  },
+  { additionalProperties: false },
+)
+export type Reach = Static<typeof Reach>
+
 /** What the target said about itself, or what could be seen of it, before anything ran. Hostile text: escape when shown. */
 export const FingerprintSchema = Type.Object(
   {
@@ -58,6 +91,8 @@ export const FingerprintSchema = Type.Object(
     capabilities: Type.Array(Type.String()),
     /** What the harness set on a target of its own that a verdict could depend on: raised rate limits, the election time-out, a seeded defect. */
     settings: Type.Record(Type.String(), Type.String()),
+    /** Absent in runs of versions that did not take them. */
+    times: Type.Optional(Times),
   },
   { additionalProperties: false },
 )
@@ -75,6 +110,8 @@ export const PlanSchema = Type.Object(
     /** The exact command that repeats the run. */
     command: Type.String(),
     target: FingerprintSchema,
+    /** Absent in runs of versions that did not write it. */
+    reach: Type.Optional(Type.Array(Reach)),
     catalogue_sha256: Type.String(),
     /** True when the whole catalogue was asked for: only such a run can give GO. */
     whole_catalogue: Type.Boolean(),

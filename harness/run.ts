@@ -16,6 +16,8 @@ export interface Run {
   /** Seeds everything that is random in a run; the same number gives the same data. */
   readonly randomSeed: number
   readonly target: Target
+  /** Stands before the name of everything that the run makes (harness/prefix.ts). */
+  readonly prefix: string
   readonly progress: Progress
   readonly signal: AbortSignal
   readonly machine: { cpus: number; cpu_model: string; memory_bytes: number; platform: string }

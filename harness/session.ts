@@ -4,7 +4,9 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { ProfileName } from './check.ts'
-import { HarnessError } from './errors.ts'
+import { HarnessError, UsageError } from './errors.ts'
+import { reasonOf } from './evidence/store.ts'
+import { prefixOf } from './prefix.ts'
 import { PROFILES } from './profiles.ts'
 import type { Progress } from './progress.ts'
 import { applyOverrides, type LimitOverrides, type Run } from './run.ts'
@@ -12,7 +14,8 @@ import { FOLDER_PREFIX } from './stack/clean-up.ts'
 import { MARKER } from './stack/process-table.ts'
 import { Reaper } from './stack/reaper-client.ts'
 import { stackParent } from './stack/storage.ts'
-import type { OpenTarget, TargetOptions } from './target/open.ts'
+import type { OpenTarget } from './target/open.ts'
+import type { TargetOptions } from './target/options.ts'
 import type { Target } from './target/target.ts'
 import type { ToolName } from './toolchain/programs.ts'
 import { resolveTool, type Tool } from './toolchain/resolve.ts'
@@ -54,7 +57,7 @@ export async function openSession(id: string, options: SessionOptions): Promise<
   const reaper = undo.use(new Reaper(marker))
   const temporary = join(stackParent().path, `${FOLDER_PREFIX}${marker}`)
   reaper.registerFolder(temporary)
-  mkdirSync(temporary, { recursive: true, mode: 0o700 })
+  makeTemporary(temporary)
   undo.defer(() => rmSync(temporary, { recursive: true, force: true }))
 
   const target = await options.openTarget(options.target, { profile, progress, signal })
@@ -71,6 +74,7 @@ export async function openSession(id: string, options: SessionOptions): Promise<
     profile,
     randomSeed: options.randomSeed,
     target,
+    prefix: prefixOf(target.kind, id, options.randomSeed),
     progress,
     signal,
     machine: MACHINE,
@@ -103,6 +107,18 @@ export async function openSession(id: string, options: SessionOptions): Promise<
       return how
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function makeTemporary(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new UsageError(
+      `the temporary folder ${folder} cannot be made (${reasonOf(cause)})`,
+      'set READINESS_TMP to a folder that you may write to',
+      { cause },
+    )
   }
 }
 

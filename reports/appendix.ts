@@ -12,9 +12,9 @@ import { clip } from './visible.ts'
 
 /** Longer tables are read in the evidence. */
 const TABLE_ROWS_MAX = 400
-const CELL_CHARACTERS = 400
+export const CELL_CHARACTERS = 400
 
-function section(id: string, title: string, content: Markup): Markup {
+export function section(id: string, title: string, content: Markup): Markup {
   return html`
 <section id="${id}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${title}</h2>
@@ -23,11 +23,11 @@ ${content}
 }
 
 /** A wide table scrolls in its own frame; the page never does. */
-function scrolling(title: string, table: Markup): Markup {
+export function scrolling(title: string, table: Markup): Markup {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${title}">${table}</div>`
 }
 
-function facts(pairs: readonly (readonly [string, string | Markup | null])[]): Markup {
+export function facts(pairs: readonly (readonly [string, string | Markup | null])[]): Markup {
   return html`<dl class="facts">${pairs.map(
     ([name, value]) => value !== null && value !== '' && html`\n<dt>${name}</dt><dd>${value}</dd>`,
   )}\n</dl>`
@@ -74,40 +74,6 @@ function tableOf(id: string, table: CheckDetails['tables'][number]): Markup {
 <tbody>${shown.map((row) => html`\n<tr>${row.map((cell, index) => html`<td${aside(index)}>${clip(cell, CELL_CHARACTERS)}</td>`)}</tr>`)}
 </tbody>
 </table>${table.rows.length > shown.length && html`<p class="muted">${plural(table.rows.length - shown.length, 'more row is', 'more rows are')} in the evidence.</p>`}\n`,
-  )
-}
-
-export function fingerprint(verdicts: Verdicts): Markup {
-  const target = verdicts.target
-  const settings = Object.entries(target.settings)
-  return section(
-    'target',
-    'The target',
-    html`${facts([
-      ['Kind', target.kind],
-      ['Address', html`<bdi>${clip(target.address, CELL_CHARACTERS)}</bdi>`],
-      ['Version', html`<bdi>${clip(target.version ?? 'not stated by the target', CELL_CHARACTERS)}</bdi>`],
-      ['OpenAPI document', target.openapi_sha256 && html`<code>${target.openapi_sha256}</code>`],
-      ['Health', target.health.map((each) => `${clip(each.name, 80)}: ${clip(each.status, 80)}`).join(' · ')],
-      ['MongoDB', target.mongodb && clip(target.mongodb, CELL_CHARACTERS)],
-      [
-        'Answer headers',
-        target.headers.length > 0 ? html`<code>${clip(target.headers.join(', '), 2000)}</code>` : null,
-      ],
-      ['Within reach', target.capabilities.join(', ')],
-    ])}
-${
-  settings.length > 0 &&
-  scrolling(
-    'Settings',
-    html`<table>
-<caption>Set by the harness on this target, because a verdict could depend on it</caption>
-<thead><tr><th scope="col">Setting</th><th scope="col">Value</th></tr></thead>
-<tbody>${settings.map(([name, value]) => html`\n<tr><td><code>${clip(name, CELL_CHARACTERS)}</code></td><td><code>${clip(value, CELL_CHARACTERS)}</code></td></tr>`)}
-</tbody>
-</table>`,
-  )
-}`,
   )
 }
 

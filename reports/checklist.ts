@@ -7,30 +7,13 @@ import { count, headroomText, limitText, limitValue, measuredText, plural } from
 import { headroomBar } from './headroom.ts'
 import { html, type Markup } from './html.ts'
 import { outcomeMark } from './marks.ts'
+import { reachWord } from './reach.ts'
 import type { Row } from './summary.ts'
 import { clip } from './visible.ts'
 
 const PROSE_CHARACTERS = 1200
 /** More claims than this in one check are read in its evidence, not on a page. */
 const FINDINGS_SHOWN_MAX = 300
-
-const REACHED: Readonly<Record<string, string>> = {
-  http: 'HTTP',
-  mongo: 'database',
-  'git-storage': 'git storage',
-  'network-control': 'network',
-  'worker-control': 'worker process',
-  'api-control': 'API process',
-  'git-control': 'git backend process',
-  'mongo-control': 'database process',
-  'mongo-stepdown': 'step-down',
-  outbox: 'outbox',
-  prometheus: 'Prometheus',
-  source: 'source',
-  logs: 'logs',
-  'jwt-secret': 'token secret',
-  configuration: 'start-up',
-}
 
 // An id's letters name its part of the catalogue.
 const PARTS: readonly { prefix: RegExp; title: string }[] = [
@@ -91,7 +74,7 @@ ${[...parts].map(
 function rowOf(row: Row, pictured: boolean): Markup {
   const blocks = row.outcome === 'fail' && row.level === 'MUST'
   return html`<tbody id="${anchor(row.id)}" class="${row.outcome}">
-<tr><td>${outcomeMark(row.outcome)}</td><th scope="row"><a class="id" href="#${anchor(row.id)}">${row.id}</a></th><td class="what"><b>${clip(row.heading, PROSE_CHARACTERS)}</b><br><span class="muted">${clip(row.because, PROSE_CHARACTERS)}</span></td><td class="measure">${comparison(row)}</td><td class="number">${row.n === null ? '' : html`<span class="phone">n </span>${count(row.n)}`}</td><td>${row.level}</td><td>${row.verified_by.map((each) => REACHED[each] ?? each).join(', ')}</td></tr>
+<tr><td>${outcomeMark(row.outcome)}</td><th scope="row"><a class="id" href="#${anchor(row.id)}">${row.id}</a></th><td class="what"><b>${clip(row.heading, PROSE_CHARACTERS)}</b><br><span class="muted">${clip(row.because, PROSE_CHARACTERS)}</span></td><td class="measure">${comparison(row)}</td><td class="number">${row.n === null ? '' : html`<span class="phone">n </span>${count(row.n)}`}</td><td>${row.level}</td><td>${row.verified_by.map(reachWord).join(', ')}</td></tr>
 <tr class="more"><td colspan="2"></td><td colspan="5"><details${row.outcome === 'fail' ? html` open` : ''}><summary>${row.findings.length > 0 ? `${plural(row.findings.length, 'finding', 'findings')}, requirement` : 'Requirement'}${row.evidence && ', evidence'}</summary>
 ${row.findings.length > 0 && findings(row.findings)}
 ${/* A blocker's next step stands above, where it is read first. */ !blocks && row.remedy && html`<p><b>${row.outcome === 'not-verified' ? 'To verify it:' : 'Next:'}</b> ${clip(row.remedy, PROSE_CHARACTERS)}</p>`}

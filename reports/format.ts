@@ -224,3 +224,22 @@ export function between(fromIso: string, toIso: string): number | null {
 export function plural(n: number, one: string, many: string): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }
+
+/** Ids that count on are told as ranges: `L2–L7, S1, GL-X1`. */
+export function ranges(ids: readonly string[]): string {
+  const texts: (string | { prefix: string; from: number; to: number })[] = []
+  for (const id of ids) {
+    const match = /^(.*?)(\d+)$/.exec(id)
+    const last = texts.at(-1)
+    if (!match) texts.push(id)
+    else if (typeof last === 'object' && last.prefix === match[1] && last.to + 1 === Number(match[2])) last.to += 1
+    else texts.push({ prefix: match[1] ?? '', from: Number(match[2]), to: Number(match[2]) })
+  }
+  return texts
+    .map((each) => {
+      if (typeof each === 'string') return each
+      const { prefix, from, to } = each
+      return from === to ? `${prefix}${from}` : `${prefix}${from}–${prefix}${to}`
+    })
+    .join(', ')
+}

@@ -2,13 +2,15 @@
 
 import { createHash } from 'node:crypto'
 import type { CheckDetails, Plan, Verdicts } from '../harness/result.ts'
-import { again, fingerprint, machine, pictures, proof, tables } from './appendix.ts'
+import type { ClientStatistics } from '../harness/target/conman/statistics.ts'
+import { again, machine, pictures, proof, tables } from './appendix.ts'
 import { checklist, whatBlocks } from './checklist.ts'
 import { firstScreen } from './first-screen.ts'
 import { instant } from './format.ts'
 import { html, raw } from './html.ts'
 import { STYLE } from './style.ts'
 import { summarise, targetName } from './summary.ts'
+import { theTarget } from './target.ts'
 import { clip } from './visible.ts'
 
 /** One known defect of the reference server, and whether the check that must notice it did. */
@@ -23,6 +25,8 @@ export interface ReportInput {
   verdicts: Verdicts
   details: CheckDetails[]
   caught?: CaughtDefect[]
+  /** What the harness's client sent and had to ask again; absent in runs that did not count it. */
+  client?: ClientStatistics
   renderedAt: string
   harnessVersion: string
 }
@@ -60,7 +64,7 @@ ${summary.blockers.length > 0 && whatBlocks(summary.blockers)}
 ${summary.rows.length > 0 && checklist(summary.rows, pictured)}
 ${pictured.size > 0 && pictures(details)}
 ${details.some((each) => each.tables.length > 0) && tables(details)}
-${fingerprint(verdicts)}
+${theTarget(plan, verdicts, input.client)}
 ${machine(plan)}
 ${again(plan)}
 ${proof(plan, verdicts, summary.rows, caught, renderedAt, harnessVersion)}

@@ -152,7 +152,10 @@ figcaption { line-height: 1.4; }
 /* Facts. */
 .facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem 2rem; font-size: var(--small); }
 .facts dt { color: var(--muted); }
-* + pre, pre + p { margin-top: .75rem; }
+* + pre, pre + p, .scroll + p { margin-top: .75rem; }
+h3.small { font-size: var(--small); font-weight: 400; color: var(--muted); }
+* + h3.small { margin-top: 1.5rem; }
+h3.small + * { margin-top: .4rem; }
 section > h2 + pre { margin-top: 0; }
 pre { background: var(--faint); padding: .9rem 1.1rem; white-space: pre-wrap; user-select: all; }
 

@@ -95,7 +95,9 @@ function inPlanOrder(plan: Plan, verdicts: Verdicts): Row[] {
 }
 
 function recorded(result: CheckResult): Row {
-  return { ...result, recorded: true, heading: result.outcome === 'fail' ? result.failure_title : result.title }
+  // Where there is nothing to check there is nothing to do about it either.
+  const remedy = result.outcome === 'not-applicable' ? null : result.remedy
+  return { ...result, remedy, recorded: true, heading: result.outcome === 'fail' ? result.failure_title : result.title }
 }
 
 function whyNotGo(plan: Plan, verdicts: Verdicts, overridden: boolean): string | null {

@@ -1,11 +1,13 @@
-// Fixtures for editing: one app and a number of users, each with a workspace. Deterministic by seed number and prefix,
+// Fixtures for editing: one app and a number of users, each with a workspace. Deterministic by the run's prefix,
 // idempotent (a second call finds what the first one made), verified after writing.
 
-import { createHmac } from 'node:crypto'
-import { HarnessError } from '../harness/errors.ts'
+import { TargetFailed } from '../harness/errors.ts'
 import { mapInParallel } from '../harness/parallel.ts'
+import { isOfSomeRun } from '../harness/prefix.ts'
 import type { Run } from '../harness/run.ts'
+import { listApps, listMembers } from '../harness/target/conman/apps.ts'
 import type { App, Session, Workspace } from '../harness/target/conman.ts'
+import { person } from './people.ts'
 
 export interface Editor extends Session {
   workspace: Workspace
@@ -15,11 +17,6 @@ export interface SeededApp {
   app: App
   adminToken: string
   users: Editor[]
-}
-
-/** Everything that the seed makes carries it, so that it can be told from a person's data and found again. */
-export function prefixOf(randomSeed: number): string {
-  return `readiness-${randomSeed}`
 }
 
 /** One seeding a run and size: checks that share fixtures share the work. */
@@ -36,10 +33,9 @@ export function seedEditors(run: Run, size: { users: number }): Promise<SeededAp
 async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   const started = performance.now()
   const { conman, admin } = run.target
-  const prefix = prefixOf(run.randomSeed)
-  const people = Array.from({ length: size.users }, (_, index) => person(prefix, index + 1, admin.password))
+  const people = Array.from({ length: size.users }, (_, index) => person(run.prefix, index + 1, admin.password))
 
-  const { app, adminToken } = await seedApp(run, `${prefix}-edits`)
+  const { app, adminToken } = await seedApp(run, `${run.prefix}-edits`)
   const direct = run.seedOver === 'database' ? run.target.fixtures : undefined
   run.progress.update(`seeding ${size.users} users ${direct ? 'into the database' : 'over HTTP'}`)
   const sessions = direct ? await direct.members(app, people) : await joinOverHttp(run, app, adminToken, people)
@@ -47,7 +43,7 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   let workspaces = 0
   const users = await mapInParallel(sessions, WIDTH, async (session): Promise<Editor> => {
     run.signal.throwIfAborted()
-    const workspace = await conman.defaultWorkspace(session.token, app.id)
+    const workspace = await conman.defaultWorkspace(session.token, app.id).catch(explained(run))
     run.progress.update(`seeding workspaces: ${++workspaces} of ${size.users}`)
     return { ...session, workspace }
   })
@@ -62,15 +58,32 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
 /** Requests in flight while seeding: enough to keep two cores busy with password hashing, few enough to stay polite. */
 const WIDTH = 8
 
-/** The app by its name, made when it is not there. The admin's session knows about it (HD3: some targets freeze roles in the token). */
+/**
+ * The app by its name, made when it is not there. A repository that was handed over can belong to one app only, for ever: where
+ * another run has made that app, it is used again. The admin's session knows about it (HD3: some targets freeze roles in the
+ * token).
+ */
 async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
   const { conman, admin } = run.target
   const session = await conman.login(admin.email, admin.password)
-  const existing = (await conman.listApps(session.token)).find((app) => app.name === name)
+  const apps = await conman.all(session.token, listApps())
+  const existing = apps.find((app) => app.name === name)
   if (existing) return { app: existing, adminToken: session.token }
   const repoPath = await run.target.repositoryFor(name)
-  const app = await conman.createApp(session.token, { name, repoPath })
-  return { app, adminToken: (await conman.login(admin.email, admin.password)).token }
+  const ofEarlierRun = apps.find((app) => app.repoPath === repoPath && isOfSomeRun(app.name))
+  if (ofEarlierRun) {
+    run.progress.say(`${repoPath} belongs to ${ofEarlierRun.name}, which an earlier run made: it is used again`)
+    return { app: ofEarlierRun, adminToken: session.token }
+  }
+  const made = await conman.createApp({ ...admin, token: session.token }, { name, repoPath }).catch(explained(run))
+  return { app: made.app, adminToken: made.session.token }
+}
+
+/** Where there may be no repository, the error says what to hand over. */
+function explained(run: Run): (cause: unknown) => never {
+  return (cause) => {
+    throw run.target.explainRepository?.(cause) ?? cause
+  }
 }
 
 async function joinOverHttp(
@@ -80,7 +93,7 @@ async function joinOverHttp(
   people: readonly { email: string; name: string; password: string }[],
 ): Promise<Session[]> {
   const { conman } = run.target
-  const members = new Set((await conman.listMembers(adminToken, app.id)).map((member) => member.email))
+  const members = new Set((await conman.all(adminToken, listMembers(app.id))).map((member) => member.email))
   let joined = 0
   return mapInParallel(people, WIDTH, async (someone) => {
     run.signal.throwIfAborted()
@@ -90,20 +103,6 @@ async function joinOverHttp(
     run.progress.update(`seeding users over HTTP: ${++joined} of ${people.length}`)
     return session
   })
-}
-
-/**
- * The same person for the same prefix and number. The password cannot be guessed by who does not know the admin's, and
- * need not be stored to log in again.
- */
-export function person(
-  prefix: string,
-  number: number,
-  adminPassword: string,
-): { email: string; name: string; password: string; role: 'user' } {
-  const email = `${prefix}-user-${String(number).padStart(4, '0')}@readiness.test`
-  const password = createHmac('sha256', adminPassword).update(email).digest('base64url').slice(0, 24)
-  return { email, name: `Readiness User ${number}`, password, role: 'user' }
 }
 
 async function verify(
@@ -118,7 +117,9 @@ async function verify(
   const deadline = performance.now() + 10_000
   for (;;) {
     problems.length = 0
-    const members = new Set((await run.target.conman.listMembers(adminToken, app.id)).map((member) => member.email))
+    const members = new Set(
+      (await run.target.conman.all(adminToken, listMembers(app.id))).map((member) => member.email),
+    )
     const missing = people.filter(({ email }) => !members.has(email))
     if (missing.length > 0)
       problems.push(`${missing.length} of ${people.length} users are no members, first ${missing[0]!.email}`)
@@ -131,7 +132,7 @@ async function verify(
   if (without.length > 0)
     problems.push(`${without.length} workspaces have no commit as head, first ${without[0]!.workspace.branch}`)
   if (problems.length > 0) {
-    throw new HarnessError(
+    throw new TargetFailed(
       `the seed does not hold after writing: ${problems.join('; ')}`,
       'look at the target’s log; on a target that was seeded before, try another --seed',
     )

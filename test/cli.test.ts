@@ -242,7 +242,7 @@ describe('what cannot be a target', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const ended = await aim(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)
     rmSync(join(runsDir, 'tls'), { recursive: true })
-    expectRefusal(ended, /cannot be reached: .*(self-signed|SELF_SIGNED)/i, /NODE_EXTRA_CA_CERTS/)
+    expectRefusal(ended, /cannot be reached: .*(self-signed|SELF_SIGNED)/i, /CONMAN_CA_FILE/)
   })
 
   test('one that says it is sick', async () => {
@@ -311,7 +311,20 @@ describe('what a person asks first', () => {
   test('--help names every verb and the exit codes', async () => {
     const { code, stdout } = await readiness(['--help'])
     expect(code).toBe(0)
-    for (const verb of ['run', 'judge', 'report', 'prove', 'list', 'runs', 'prune', 'up', 'down', 'doctor', 'bench']) {
+    for (const verb of [
+      'run',
+      'judge',
+      'report',
+      'prove',
+      'list',
+      'runs',
+      'prune',
+      'up',
+      'down',
+      'doctor',
+      'bench',
+      'config',
+    ]) {
       expect(stdout).toMatch(new RegExp(`readiness ${verb}\\b`))
     }
     expect(stdout).toContain('130 interrupted')

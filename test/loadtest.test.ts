@@ -1,102 +1,23 @@
 // The main job on real parts, as its users start it: three mongod, Toxiproxy, the git backend, Conman and k6. Each run
 // must earn its verdict, leave its evidence, and leave nothing else, however it ends.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Verdicts } from '../harness/result.ts'
-import { stackParent } from '../harness/stack/storage.ts'
+import { PATIENT, root, Sandbox, type Started, verdictsOf } from './sandbox.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-/** Every trace of a test's stacks is under this folder: temporary files, state, runs. */
-let sandbox: string
-let environment: Record<string, string>
-/** Process ids that were there before: somebody's own stack is not ours to count. */
-let strangers: Set<string>
+let sandbox: Sandbox
+let readiness: Sandbox['readiness']
 beforeAll(() => {
-  strangers = new Set(readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-  sandbox = mkdtempSync(join(stackParent().path, 'conman-readiness-test-'))
-  environment = {
-    READINESS_TMP: sandbox,
-    XDG_STATE_HOME: join(sandbox, 'state'),
-    READINESS_RUNS_DIR: join(sandbox, 'runs'),
-    NO_COLOR: '1',
-  }
+  sandbox = new Sandbox()
+  readiness = sandbox.readiness
 })
-afterAll(() => rmSync(sandbox, { recursive: true, force: true }))
-
-interface Started {
-  child: ChildProcess
-  ended: Promise<{ code: number | null; stdout: string; stderr: string }>
-  stderr(): string
-}
-
-function start(args: string[], env: Record<string, string> = {}): Started {
-  const { CONMAN_BASE_URL: _, CONMAN_SERVER_CMD: __, ...inherited } = process.env
-  // A group of its own: a signal to it must not reach the test runner.
-  const child = spawn(join(root, 'readiness'), args, {
-    env: { ...inherited, ...environment, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk
-  })
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
-    child.once('close', (code) => resolve({ code, stdout, stderr })),
-  )
-  return { child, ended, stderr: () => stderr }
-}
-
-/**
- * Where a test is not about the latency it must not hang on it: on a busy machine two stacks at once may take longer than
- * the specified two seconds, which is no news about their isolation.
- */
-const PATIENT = ['--limit', 'L1.latency_ms_max=60000']
-
-const readiness = (args: string[], env: Record<string, string> = {}) => start(args, env).ended
-
-/** Processes of any stack, k6 and reapers included, that were not there before these tests. */
-function processesLeft(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && !strangers.has(name))
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        const env = readFileSync(`/proc/${pid}/environ`, 'utf8')
-        const ours =
-          command.includes(sandbox) ||
-          env.includes(sandbox) ||
-          env.includes('READINESS_STACK=') ||
-          /stack\/reaper\.ts/.test(command)
-        return ours ? [`${pid} ${command}`] : []
-      } catch {
-        return []
-      }
-    })
-}
-
-function foldersLeft(): string[] {
-  return readdirSync(sandbox).filter((name) => name.startsWith('conman-readiness'))
-}
-
-async function expectNothingLeft(within_ms = 20_000): Promise<void> {
-  const deadline = Date.now() + within_ms
-  while (Date.now() < deadline && (processesLeft().length > 0 || foldersLeft().length > 0)) await delay(100)
-  expect(processesLeft()).toEqual([])
-  expect(foldersLeft()).toEqual([])
-}
+afterAll(() => sandbox[Symbol.dispose]())
 
 async function waitFor(what: string, holds: () => boolean, within_ms = 60_000): Promise<void> {
   const deadline = Date.now() + within_ms
@@ -105,10 +26,6 @@ async function waitFor(what: string, holds: () => boolean, within_ms = 60_000): 
     await delay(50)
   }
 }
-
-const verdictsOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'verdicts.json'), 'utf8')) as Verdicts
-const latest = () =>
-  join(sandbox, 'runs', JSON.parse(readFileSync(join(sandbox, 'runs/latest/plan.json'), 'utf8')).run as string)
 
 describe('the bundled Conman passes L1, and the verdict can be recomputed', () => {
   let folder: string
@@ -119,7 +36,7 @@ describe('the bundled Conman passes L1, and the verdict can be recomputed', () =
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^PASS: 1 MUST passed/)
     expect(stdout).toMatch(/^report: .*report\.html$/m)
     expect(code).toBe(0)
-    folder = latest()
+    folder = sandbox.latest()
     const verdicts = verdictsOf(folder)
     expect(verdicts).toMatchObject({
       verdict: 'PASS',
@@ -138,7 +55,7 @@ describe('the bundled Conman passes L1, and the verdict can be recomputed', () =
       },
       { id: 'L1.audit', level: 'SHOULD', outcome: 'pass' },
     ])
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
   })
 
   test('verdicts.json keeps its schema', () => {
@@ -191,7 +108,7 @@ describe('a known defect turns the run red', () => {
     ])
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^FAIL: 1 MUST failed: L1/)
     expect(code).toBe(1)
-    expect(verdictsOf(latest()).checks[0]).toMatchObject({
+    expect(verdictsOf(sandbox.latest()).checks[0]).toMatchObject({
       outcome: 'fail',
       because: expect.stringMatching(/are lost.*are missing from git/s),
     })
@@ -200,7 +117,7 @@ describe('a known defect turns the run red', () => {
     expect((await fetch(`${url}/api/health`)).status).toBe(200)
     const down = await readiness(['down', id])
     expect(down.code).toBe(0)
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
   })
 })
 
@@ -211,47 +128,47 @@ describe('a run that is cut short says so and leaves nothing running', () => {
     ['Ctrl-C', 'SIGINT'],
     ['SIGTERM', 'SIGTERM'],
   ] as const)('%s', async (_, signal) => {
-    const run = start(['run', 'L1', '--profile', 'smoke'])
+    const run = sandbox.start(['run', 'L1', '--profile', 'smoke'])
     await underLoad(run)
     // To the whole group, as a terminal does.
     process.kill(-run.child.pid!, signal)
     const { code, stdout } = await run.ended
     expect(code).toBe(130)
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^INCOMPLETE: the run was cut short/)
-    expect(verdictsOf(latest())).toMatchObject({
+    expect(verdictsOf(sandbox.latest())).toMatchObject({
       verdict: 'INCOMPLETE',
       ended: 'interrupted',
       exit_code: 130,
       counts: { pass: 0 },
     })
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
   })
 
   test('kill -9 of the launcher and of the harness itself', async () => {
     for (const victim of ['launcher', 'harness'] as const) {
-      const run = start(['run', 'L1', '--profile', 'smoke'])
+      const run = sandbox.start(['run', 'L1', '--profile', 'smoke'])
       await underLoad(run)
       process.kill(victim === 'launcher' ? run.child.pid! : childOf(run.child.pid!), 'SIGKILL')
       await run.ended
-      await expectNothingLeft()
+      await sandbox.expectNothingLeft()
     }
     // The harness that was killed wrote no verdict: what it left says that it was cut short.
-    const cut = readdirSync(join(sandbox, 'runs'))
+    const cut = readdirSync(join(sandbox.folder, 'runs'))
       .filter((name) => name.endsWith('.json') === false && name !== 'latest')
       .sort()
       .at(-1)!
-    expect(existsSync(join(sandbox, 'runs', cut, 'verdicts.json'))).toBe(false)
+    expect(existsSync(join(sandbox.folder, 'runs', cut, 'verdicts.json'))).toBe(false)
     const { code, stdout } = await readiness(['judge', cut])
     expect(code).toBe(130)
     expect(stdout).toMatch(/INCOMPLETE: the run was cut short/)
   })
 
   test('a stack that is killed while it starts leaves nothing either', async () => {
-    const run = start(['run', 'L1', '--profile', 'smoke'])
-    await waitFor('a process of the stack', () => foldersLeft().length > 0)
+    const run = sandbox.start(['run', 'L1', '--profile', 'smoke'])
+    await waitFor('a process of the stack', () => sandbox.foldersLeft().length > 0)
     process.kill(childOf(run.child.pid!), 'SIGKILL')
     await run.ended
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
   })
 
   /** The harness under its launcher. */
@@ -267,14 +184,14 @@ describe('a run that is cut short says so and leaves nothing running', () => {
 describe('two at once', () => {
   test('two runs on one machine do not disturb each other', async () => {
     const runs = await Promise.all([
-      readiness(['run', 'L1', '--profile', 'smoke', '--runs-dir', join(sandbox, 'runs-a'), ...PATIENT]),
-      readiness(['run', 'L1', '--profile', 'smoke', '--runs-dir', join(sandbox, 'runs-b'), ...PATIENT]),
+      readiness(['run', 'L1', '--profile', 'smoke', '--runs-dir', join(sandbox.folder, 'runs-a'), ...PATIENT]),
+      readiness(['run', 'L1', '--profile', 'smoke', '--runs-dir', join(sandbox.folder, 'runs-b'), ...PATIENT]),
     ])
     expect(runs.map(({ stdout }) => stdout.trimEnd().split('\n').at(-1))).toEqual([
       expect.stringMatching(/^PASS/),
       expect.stringMatching(/^PASS/),
     ])
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
   })
 })
 
@@ -291,6 +208,7 @@ describe('a Conman that runs somewhere, by its URL', () => {
   let up: Up
   const aimed = () => ({
     CONMAN_BASE_URL: up.baseUrl,
+    CONMAN_CONSENT_HOST: new URL(up.baseUrl).host,
     CONMAN_ADMIN_EMAIL: up.adminEmail,
     CONMAN_ADMIN_PASSWORD: up.adminPassword,
   })
@@ -302,9 +220,9 @@ describe('a Conman that runs somewhere, by its URL', () => {
     expect((await fetch(`${up.baseUrl}/api/health`)).status).toBe(200)
   })
 
-  test('L1 by the API alone: it passes, says through what, and a second time finds its fixtures', async () => {
+  test('L1 by the API alone: it passes, says through what, and a second run has people of its own', async () => {
     for (const _ of ['first', 'second']) {
-      const { code, stdout } = await readiness(['run', 'L1', '--json', ...PATIENT], aimed())
+      const { code, stdout } = await readiness(['run', 'L1', '--allow-writes', '--json', ...PATIENT], aimed())
       const verdicts = JSON.parse(stdout) as Verdicts
       expect(verdicts.checks[0]).toMatchObject({ id: 'L1', outcome: 'pass', verified_by: ['http'] })
       expect(verdicts.target).toMatchObject({ kind: 'url', address: up.baseUrl, settings: {} })
@@ -314,7 +232,7 @@ describe('a Conman that runs somewhere, by its URL', () => {
   })
 
   test('with the database and the repositories handed over, git and the audit rows are asked too', async () => {
-    const { stdout } = await readiness(['run', 'L1', '--json', ...PATIENT], {
+    const { stdout } = await readiness(['run', 'L1', '--allow-writes', '--json', ...PATIENT], {
       ...aimed(),
       CONMAN_MONGO_URI: up.mongoUri,
       CONMAN_GIT_STORAGE: up.gitStorage,
@@ -327,9 +245,9 @@ describe('a Conman that runs somewhere, by its URL', () => {
   })
 
   test('two runs on one target are refused, before either disturbs the other', async () => {
-    const first = start(['run', 'L1', ...PATIENT], aimed())
+    const first = sandbox.start(['run', 'L1', '--allow-writes', ...PATIENT], aimed())
     await waitFor('the first run to begin', () => first.stderr().includes('users write'))
-    const second = await readiness(['run', 'L1'], aimed())
+    const second = await readiness(['run', 'L1', '--allow-writes'], aimed())
     expect(second.code).toBe(3)
     expect(second.stderr).toMatch(/another run \(process \d+\) is using/)
     expect((await first.ended).code).toBe(0)
@@ -345,7 +263,7 @@ describe('a Conman that runs somewhere, by its URL', () => {
     const { code, stdout } = await readiness(['down', up.id])
     expect(code).toBe(0)
     expect(stdout).toContain(`ended ${up.id}`)
-    await expectNothingLeft()
+    await sandbox.expectNothingLeft()
     await expect(canConnect(up.baseUrl)).resolves.toBe(false)
   })
 

@@ -5,10 +5,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { CAPABILITIES } from '../harness/capabilities.ts'
 import { CATALOGUE } from '../harness/catalogue.ts'
+import { ConfigSchema } from '../harness/config/schema.ts'
+import { COMMAND_VARIABLES, URL_VARIABLES } from '../harness/config/variables.ts'
 import { EXIT } from '../harness/errors.ts'
 import { knownDefects } from '../harness/prove.ts'
 import { VerdictsSchema } from '../harness/result.ts'
+import { COMMANDS } from '../harness/target/database.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
@@ -32,6 +36,7 @@ describe('the catalogue', () => {
         "L1.audit SHOULD Every acknowledged edit left its row in the audit log",
         "L1.sample SHOULD Fifty people editing for two minutes stay within the sample's limits",
         "L1.open SHOULD Edits that arrive at a steady rate are served as fast, however slow the server gets",
+        "CONTRACT SHOULD The whole product flow works, as the contract says",
       ]
     `)
   })
@@ -88,6 +93,18 @@ describe('imports point one way', () => {
     },
     {
       from: 'harness/target/',
+      never: [
+        'harness/cli/',
+        'harness/config/',
+        'harness/catalogue.ts',
+        'scenarios/',
+        'seed/',
+        'reference/',
+        'reports/',
+      ],
+    },
+    {
+      from: 'harness/config/',
       never: ['harness/cli/', 'harness/catalogue.ts', 'scenarios/', 'seed/', 'reference/', 'reports/'],
     },
     {
@@ -96,10 +113,14 @@ describe('imports point one way', () => {
     },
     { from: 'seed/', never: ['harness/cli/', 'harness/catalogue.ts', 'scenarios/', 'reference/', 'reports/'] },
     { from: 'scenarios/', never: ['harness/cli/', 'harness/catalogue.ts', 'harness/stack/', 'reference/', 'reports/'] },
+    {
+      from: 'checklist/',
+      never: ['harness/cli/', 'harness/catalogue.ts', 'harness/stack/', 'scenarios/', 'reference/', 'reports/'],
+    },
     { from: 'harness/', never: ['reference/'] },
   ]
 
-  const sources = ['harness', 'scenarios', 'seed', 'reference', 'reports'].flatMap((folder) =>
+  const sources = ['harness', 'scenarios', 'checklist', 'seed', 'reference', 'reports'].flatMap((folder) =>
     filesUnder(folder, '.ts'),
   )
 
@@ -131,8 +152,34 @@ describe('documents and code agree', () => {
     for (const code of Object.values(EXIT)) expect(text).toMatch(new RegExp(`^\\| ${code} +\\|`, 'm'))
   })
 
-  test('the JSON schema in the repository is the one that the code uses (renew: node schemas/write.ts)', () => {
-    expect(JSON.parse(read('schemas/verdicts.schema.json'))).toEqual(JSON.parse(JSON.stringify(VerdictsSchema)))
+  test.each([
+    ['verdicts', VerdictsSchema],
+    ['config', ConfigSchema],
+  ])(
+    'the JSON schema %s in the repository is the one that the code uses (renew: node schemas/write.ts)',
+    (name, schema) => {
+      expect(JSON.parse(read(`schemas/${name}.schema.json`))).toEqual(JSON.parse(JSON.stringify(schema)))
+    },
+  )
+
+  test('docs/configuration.md has every variable as the code reads it, every command sent to a database, and the example', () => {
+    const text = read('docs/configuration.md')
+    for (const { name, key, what } of [...URL_VARIABLES, ...COMMAND_VARIABLES]) {
+      expect(text).toContain(`| \`${name}\` | \`${key}\` | ${what} |`)
+    }
+    for (const command of COMMANDS) expect(text).toContain(`\`${command}\``)
+    expect(text).toContain(read('harness/config/readiness.config.example.yaml').trimEnd())
+    const listed = [...text.matchAll(/^\| `(CONMAN_\w+)` \| `[^`]+` \|/gm)].map((match) => match[1])
+    expect(new Set(listed)).toEqual(new Set([...URL_VARIABLES, ...COMMAND_VARIABLES].map(({ name }) => name)))
+  })
+
+  test('what a capability says is to be handed over is a variable that is read', () => {
+    const known = [...URL_VARIABLES, ...COMMAND_VARIABLES].map((variable) => variable.name)
+    for (const [capability, { handOver }] of Object.entries(CAPABILITIES)) {
+      const named = handOver.match(/CONMAN_[A-Z0-9_]+/g) ?? []
+      expect(named, capability).not.toEqual([])
+      expect(known, capability).toEqual(expect.arrayContaining(named))
+    }
   })
 
   test('make help lists every target', () => {

@@ -14,7 +14,9 @@ import { writeReport } from '../report-files.ts'
 import type { Run } from '../run.ts'
 import { MACHINE, openSession } from '../session.ts'
 import { waitFor } from '../stack/wait-for.ts'
-import { openTarget, type ReferenceOptions, targetOptions } from '../target/open.ts'
+import { listJobs } from '../target/conman/jobs.ts'
+import { openTarget } from '../target/open.ts'
+import { referenceOptions } from '../target/options.ts'
 import { commitOfHarness } from '../version.ts'
 import { type AddFigure, type Bench, collectInto, type Figure } from './figures.ts'
 import { addLoad, CONNECTIONS, editFiles, sendRequests, spanOf } from './load.ts'
@@ -41,13 +43,13 @@ export async function bench(options: {
   const id = newRunId()
   const figures: Figure[] = []
   const add = collectInto(figures, progress)
-  const session = (seedOver: 'http' | 'database', target: Partial<ReferenceOptions> = {}) =>
+  const session = (seedOver: 'http' | 'database', sizes: { workers?: number } = {}) =>
     openSession(`bench-${id}`, {
       profile: 'standard',
       randomSeed: 1,
       overrides: new Map(),
       seedOver,
-      target: { ...(targetOptions({}) as ReferenceOptions), ...target },
+      target: referenceOptions(sizes),
       openTarget,
       progress,
       signal,
@@ -81,7 +83,7 @@ export async function bench(options: {
     randomSeed: 1,
     overrides: new Map(),
     seedOver: 'database',
-    target: targetOptions({}),
+    target: referenceOptions(),
     openTarget,
     progress,
     signal,
@@ -186,17 +188,14 @@ async function revalidations(run: Run, add: AddFigure): Promise<void> {
     commits: true,
   })
   const first = queued.slice(0, RELEASED).map(({ id }) => id)
-  const release = await conman.createRelease(adminToken, app.id, first)
+  const { id: release } = await conman.createRelease(adminToken, app.id, first)
   const assembling = performance.now()
-  const job = await conman.assembleRelease(adminToken, app.id, release)
-  await waitFor(async () => (await conman.jobState(adminToken, app.id, job)) === 'succeeded', {
-    what: 'the release to be assembled',
-    within_ms: 120_000,
-    every_ms: 50,
-  })
+  const job = await conman.assemble(adminToken, app.id, release, { within_ms: 120_000 })
+  if (job.state !== 'succeeded')
+    throw new HarnessError(`the release was not assembled: its job is ${job.state}`, 'see the worker’s log')
   add(`release of ${RELEASED} changesets assembled after`, seconds(assembling), 's')
   const publishing = performance.now()
-  await conman.publishRelease(adminToken, app.id, release)
+  await conman.publish(adminToken, app.id, release)
   await jobsDone(run, seeded, 'revalidate_queued_changeset', REVALIDATED)
   add(`${REVALIDATED} revalidations by ${WORKERS} workers, from publishing on`, seconds(publishing), 's', '≤ 60 s')
 }
@@ -207,9 +206,9 @@ async function jobsDone(run: Run, { app, adminToken }: SeededApp, type: string, 
   const { conman } = run.target
   await waitFor(
     async () => {
-      const failed = await conman.countJobs(adminToken, app.id, { type, state: 'failed' })
+      const failed = await conman.count(adminToken, listJobs(app.id, { type, state: 'failed' }))
       if (failed > 0) throw new HarnessError(`${failed} jobs of type ${type} failed`, 'see the worker’s log')
-      return (await conman.countJobs(adminToken, app.id, { type, state: 'succeeded' })) >= count
+      return (await conman.count(adminToken, listJobs(app.id, { type, state: 'succeeded' }))) >= count
     },
     { what: `${count} jobs of type ${type} to succeed`, within_ms: JOBS_WITHIN_MS, every_ms: 100 },
   )

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { editorUsers } from '../../scenarios/L1/gather.ts'
+import { mannersOf } from '../../scenarios/lib/manners-settings.ts'
 import type { RequestSettings } from '../../scenarios/lib/request-settings.ts'
 import type { EditSettings } from '../../scenarios/lib/settings.ts'
 import type { SeededApp } from '../../seed/editors.ts'
@@ -51,6 +52,7 @@ export async function editFiles(run: Run, seeded: SeededApp, key: string, filesP
       durationS: 0,
       pauseS: 0,
       ratePerS: 0,
+      ...mannersOf(run.target.loadBounds),
       requestTimeoutS: 30,
     } satisfies EditSettings,
     metrics: ['edit_ms'],

@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs'
 import { CATALOGUE } from '../catalogue.ts'
-import { REQUIRED_FOR_GO } from '../requirements.ts'
+import { requiredWithoutCheck } from '../planning.ts'
 import { jsonOption, paint, printJson } from './terminal.ts'
 
 export const list: CommandModule<object, { json: boolean }> = {
@@ -17,8 +17,7 @@ export const list: CommandModule<object, { json: boolean }> = {
       profiles,
       limits,
     }))
-    const present = new Set(checks.map((check) => check.id))
-    const without = REQUIRED_FOR_GO.filter((id) => !present.has(id))
+    const without = requiredWithoutCheck()
     if (args.json) {
       printJson({ checks, required_without_check: without })
       return

@@ -7,11 +7,16 @@ import { EXIT, HarnessError, Interrupted, UsageError } from '../errors.ts'
 import { reasonOf } from '../evidence/store.ts'
 import { HARNESS_VERSION } from '../version.ts'
 import { bench } from './bench.ts'
+import { clean } from './clean.ts'
+import { config } from './config.ts'
 import { doctorVerb } from './doctor.ts'
 import { down } from './down.ts'
 import { judgeVerb } from './judge.ts'
 import { list } from './list.ts'
+import { plan } from './plan.ts'
+import { probe } from './probe.ts'
 import { prove } from './prove.ts'
+import { referenceCommand } from './reference-command.ts'
 import { reportVerb } from './report.ts'
 import { run } from './run.ts'
 import { prune, runs } from './runs.ts'
@@ -26,6 +31,8 @@ try {
     .usage(
       '$0 <verb> [options]\n\nSays whether a Conman holds: load, faults, security, and a verdict that can be recomputed.',
     )
+    .command(probe)
+    .command(plan)
     .command(run)
     .command(judgeVerb)
     .command(reportVerb)
@@ -33,8 +40,11 @@ try {
     .command(list)
     .command(runs)
     .command(prune)
+    .command(clean)
     .command(up)
     .command(down)
+    .command(referenceCommand)
+    .command(config)
     .command(doctorVerb)
     .command(bench)
     .option('color', {

@@ -4,22 +4,27 @@ import type { CommandModule } from 'yargs'
 import { renderText } from '../../reports/text.ts'
 import { selectChecks } from '../catalogue.ts'
 import type { ProfileName } from '../check.ts'
+import { type ConsentFlags, withConsent } from '../consent.ts'
 import { UsageError } from '../errors.ts'
 import { execute } from '../execute.ts'
-import { PROFILES } from '../profiles.ts'
 import { demandDefects } from '../prove.ts'
-import { openTarget, targetOptions } from '../target/open.ts'
+import { quoteWords } from '../quoting.ts'
+import { openTarget } from '../target/open.ts'
+import { seedingOf } from '../target/options.ts'
+import { type AimArguments, aimed, aimOptions } from './aim.ts'
+import { consentOptions } from './consent-options.ts'
 import {
   commandLine,
   interruption,
   jsonOption,
   printJson,
+  profileOption,
   progressFor,
   runsDirOption,
   wantsColour,
 } from './terminal.ts'
 
-export interface RunArguments {
+export interface RunArguments extends AimArguments, ConsentFlags {
   checks: string[]
   profile: ProfileName
   'runs-dir': string
@@ -42,19 +47,15 @@ export const run: CommandModule<object, RunArguments> = {
         demandOption: true,
         describe: 'ids of the catalogue, such as L1',
       })
-      .option('profile', {
-        choices: Object.keys(PROFILES) as ProfileName[],
-        default: 'standard' as ProfileName,
-        describe: Object.values(PROFILES)
-          .map(({ name, description }) => `${name}: ${description}`)
-          .join('; '),
-      })
+      .options(aimOptions)
+      .options(consentOptions)
+      .option('profile', profileOption)
       .option('runs-dir', runsDirOption)
       .option('seed', { type: 'number', default: 1, describe: 'number that all generated data follows from' })
       .option('seed-over', {
         choices: ['auto', 'http', 'database'] as const,
         default: 'auto' as const,
-        describe: 'how fixtures are written; auto: into the database where it is ours',
+        describe: 'how fixtures are written; auto: into the database of the bundled Conman, over HTTP to any other',
       })
       .option('limit', {
         type: 'string',
@@ -76,15 +77,16 @@ export const run: CommandModule<object, RunArguments> = {
       .example('CONMAN_BASE_URL=http://127.0.0.1:3000 $0 run L1', 'the same against a running one'),
   handler: async (args) => {
     if (args.defect !== undefined) await demandDefects([args.defect])
+    const target = withConsent(await aimed(args), args)
     const result = await execute({
       checks: selectChecks(args.checks, args.profile),
       profile: args.profile,
       runsFolder: args['runs-dir'],
       randomSeed: wholeNumber('--seed', args.seed),
       overrides: parseLimits(args.limit),
-      seedOver: args['seed-over'] === 'http' ? 'http' : 'database',
+      seedOver: seedingOf(args['seed-over'], target),
       command: commandWithEnvironment(),
-      target: targetOptions(process.env, args.defect === undefined ? {} : { defect: args.defect }),
+      target,
       openTarget,
       progress: progressFor(args.json),
       signal: interruption.signal,
@@ -124,7 +126,7 @@ export function parseLimits(texts: readonly string[]): Map<string, number> {
 }
 
 /** What aims the harness is part of the command that repeats a run; credentials are not. */
-function commandWithEnvironment(): string {
-  const aimed = ['CONMAN_BASE_URL', 'CONMAN_SERVER_CMD'].filter((name) => process.env[name])
-  return [...aimed.map((name) => `${name}='${process.env[name]}'`), commandLine()].join(' ')
+export function commandWithEnvironment(): string {
+  const aimed = ['CONMAN_BASE_URL', 'CONMAN_SERVER_CMD', 'CONMAN_MONGO_PATH'].filter((name) => process.env[name])
+  return [...aimed.map((name) => `${name}=${quoteWords([process.env[name]!])}`), commandLine()].join(' ')
 }

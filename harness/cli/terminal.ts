@@ -2,7 +2,10 @@
 
 import pc from 'picocolors'
 import { hideBin } from 'yargs/helpers'
+import type { ProfileName } from '../check.ts'
+import { PROFILES } from '../profiles.ts'
 import { type Progress, silent, terminalProgress } from '../progress.ts'
+import { quoteWords } from '../quoting.ts'
 
 /** Aborted by the first SIGINT, SIGTERM or the launcher's death. */
 export const interruption = new AbortController()
@@ -29,10 +32,7 @@ export function printJson(value: unknown): void {
 
 /** For the report's line 'the exact command': what was typed, quoted for a shell. */
 export function commandLine(): string {
-  const quoted = hideBin(process.argv).map((arg) =>
-    /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`,
-  )
-  return ['./readiness', ...quoted].join(' ')
+  return quoteWords(['./readiness', ...hideBin(process.argv)])
 }
 
 /** Options that several verbs have, once. */
@@ -40,6 +40,13 @@ export const runsDirOption = {
   type: 'string',
   default: process.env.READINESS_RUNS_DIR ?? 'runs',
   describe: 'where runs are kept',
+} as const
+export const profileOption = {
+  choices: Object.keys(PROFILES) as ProfileName[],
+  default: 'standard' as ProfileName,
+  describe: Object.values(PROFILES)
+    .map(({ name, description }) => `${name}: ${description}`)
+    .join('; '),
 } as const
 export const jsonOption = {
   type: 'boolean',

@@ -6,7 +6,7 @@ import { demandDefects } from '../prove.ts'
 import { keepStack } from '../stack/keep.ts'
 
 import { startStack } from '../stack/stack.ts'
-import { UNTHROTTLED } from '../target/reference.ts'
+import { UNTHROTTLED } from '../target/own-stack.ts'
 import { interruption, jsonOption, paint, printJson, progressFor } from './terminal.ts'
 
 interface UpArguments {

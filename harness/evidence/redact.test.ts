@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Redactor } from './redact.ts'
+import { Redactor, secretsIn } from './redact.ts'
 
 test('known secrets vanish from text, plain and URL-encoded', () => {
   const redactor = new Redactor()
@@ -34,4 +34,15 @@ test('short values are left alone: they would blank out ordinary text', () => {
   const redactor = new Redactor()
   redactor.add('a', undefined)
   expect(redactor.text('a cat')).toBe('a cat')
+})
+
+test('of an environment, what is a secret by its name', () => {
+  const secrets = {
+    CONMAN_JWT_SECRET: 'a',
+    VAULT_TOKEN: 'b',
+    DB_PASSWORD: 'c',
+    CONMAN_SECRETS_MASTER_KEY: 'd',
+    API_KEY: 'e',
+  }
+  expect(secretsIn({ ...secrets, CONMAN_DEFECT: 'x', CONMAN_PORT: 'x', KEYBOARD: 'x' })).toEqual(Object.values(secrets))
 })

@@ -14,6 +14,14 @@ const SHAPES: readonly [RegExp, string][] = [
 const SECRET_KEY =
   /^(password|passwd|secret|token|authorization|cookie|api[_-]?key|private[_-]?key|.*_(password|secret|token))$/i
 
+/** A variable whose value is one, by its name: looser than above, for a value blanked without need does no harm there. */
+const SECRET_VARIABLE = /PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|(^|_)KEY$|(^|_)AUTH$/i
+
+/** Of an environment, the values that must not be written. */
+export function secretsIn(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).flatMap(([name, value]) => (SECRET_VARIABLE.test(name) ? [value] : []))
+}
+
 export class Redactor {
   readonly #known = new Set<string>()
 

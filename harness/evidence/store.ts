@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import {
+  appendFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -71,6 +72,20 @@ export class RunFolder {
       renameSync(temporary, path)
     } catch (cause) {
       rmSync(temporary, { force: true })
+      throw new EvidenceNotWritten(
+        `${path} could not be written (${reasonOf(cause)})`,
+        'make room on the disk, or give another folder with --runs-dir; then run again',
+        { cause },
+      )
+    }
+  }
+
+  /** Adds a line of JSON, redacted. It is there when the next thing happens, also when that ends the harness. */
+  appendJsonLine(name: string, value: unknown): void {
+    const path = join(this.path, name)
+    try {
+      appendFileSync(path, `${JSON.stringify(this.#redactor.json(value))}\n`)
+    } catch (cause) {
       throw new EvidenceNotWritten(
         `${path} could not be written (${reasonOf(cause)})`,
         'make room on the disk, or give another folder with --runs-dir; then run again',

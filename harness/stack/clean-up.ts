@@ -50,6 +50,8 @@ export async function cleanUp(belongings: Belongings): Promise<string[]> {
     try {
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     } catch (error) {
+      // Below a file there is no folder: it could not be made.
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') continue
       remaining.push(`${folder} (${(error as Error).message})`)
     }
   }

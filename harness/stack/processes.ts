@@ -2,7 +2,7 @@
 // file, watched until it is ready, and ended with a bound. It can be killed, frozen and started again by this handle.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { HarnessError } from '../errors.ts'
 import { AddressInUse, saysAddressInUse } from './ports.ts'
@@ -30,6 +30,8 @@ export interface Readiness {
   every_ms?: number
   /** Asked again and again until it is true. */
   probe(process: ManagedProcess): Promise<boolean> | boolean
+  /** What the last probe saw, for who waited in vain. */
+  instead?(): string
 }
 
 export interface Exit {
@@ -38,6 +40,7 @@ export interface Exit {
 }
 
 const LOG_LINES_SHOWN = 20
+const LOG_BYTES_SHOWN_MAX = 8 * 1024
 const STOP_WITHIN_MS = 3_000
 const KILL_WITHIN_MS = 5_000
 
@@ -140,7 +143,7 @@ export class ManagedProcess implements AsyncDisposable {
         within_ms: ready.within_ms,
         ...(ready.every_ms === undefined ? {} : { every_ms: ready.every_ms }),
         signal,
-        instead: () => this.lastLogLines(),
+        instead: () => [ready.instead?.(), this.lastLogLines()].filter(Boolean).join('\n'),
         remedy: `see ${this.logFile}`,
       },
     )
@@ -184,8 +187,9 @@ export class ManagedProcess implements AsyncDisposable {
     }
   }
 
+  /** For a message: however much it wrote, and in however long lines. */
   lastLogLines(count = LOG_LINES_SHOWN): string {
-    return this.log().trimEnd().split('\n').slice(-count).join('\n')
+    return endOf(this.logFile, this.#logOffset, LOG_BYTES_SHOWN_MAX).trimEnd().split('\n').slice(-count).join('\n')
   }
 
   /** To the process alone, as the kernel's out-of-memory killer or an operator would; its children are its own affair. */
@@ -233,6 +237,24 @@ export class ManagedProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#handedOver) await this.stop()
+  }
+}
+
+/** The last bytes of a file, none of them before an offset. */
+function endOf(file: string, offset: number, bytes_max: number): string {
+  try {
+    const descriptor = openSync(file, 'r')
+    try {
+      const { size } = fstatSync(descriptor)
+      const from = Math.max(offset, size - bytes_max)
+      const bytes = Buffer.alloc(Math.max(0, size - from))
+      const read = readSync(descriptor, bytes, 0, bytes.length, from)
+      return bytes.subarray(0, read).toString('utf8')
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return ''
   }
 }
 

@@ -44,7 +44,7 @@ export class Reaper implements AsyncDisposable {
       detached: true,
       stdio: ['pipe', 'pipe', 'ignore'],
       // Nothing that only the harness should know, and not the stack's marker.
-      env: { PATH: process.env.PATH, HOME: process.env.HOME },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR },
       cwd: '/',
     })
     // It must not keep a harness alive that has nothing else to do: that harness's end is what it waits for.

@@ -78,6 +78,14 @@ function reply(code: number): Buffer {
   return Buffer.of(VERSION, code, 0, ADDRESS.ipv4, 127, 0, 0, 1, 0, 0)
 }
 
+/** Said once: it tells who starts a Conman that its driver takes this way. */
+let used = false
+function sayThatItIsUsed(): void {
+  if (used) return
+  used = true
+  process.stdout.write(`${JSON.stringify({ message: 'socks relay used' })}\n`)
+}
+
 function relay(client: Socket, toPort: number, early: Buffer): void {
   // What follows waits in the socket until the member is connected.
   client.pause()
@@ -90,6 +98,7 @@ function relay(client: Socket, toPort: number, early: Buffer): void {
     member.off('error', refuse)
     member.on('error', () => client.resetAndDestroy())
     member.on('close', () => client.destroySoon())
+    sayThatItIsUsed()
     client.write(reply(REPLY.succeeded))
     if (early.length > 0) member.write(early)
     client.pipe(member)

@@ -3,20 +3,21 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MongoClient, ObjectId } from 'mongodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { HarnessError, UsageError } from '../errors.ts'
-import { BUNDLED_CONMAN } from './conman.ts'
+import { BUNDLED_CONMAN, type ConmanProgram } from './conman.ts'
 import { endKept, type KeptStack, listKept } from './keep.ts'
 import { markedProcesses, signal } from './process-table.ts'
 import { type Stack, startStack } from './stack.ts'
 import { waitFor } from './wait-for.ts'
 
+const OTHER_CONMAN = fileURLToPath(new URL('../../test/programs/other-conman.ts', import.meta.url))
 const KEEP_A_STACK = fileURLToPath(new URL('./test-programs/keep-a-stack.ts', import.meta.url))
 
 async function health(baseUrl: string): Promise<{ status: number; components: Record<string, string> }> {
@@ -181,6 +182,116 @@ describe('a Conman of one process', () => {
   })
 })
 
+describe('any Conman program', () => {
+  const other = (manner: string): ConmanProgram => ({
+    command: process.execPath,
+    args: [OTHER_CONMAN, manner],
+    roles: 'by-help',
+  })
+  const refusal = async (start: Promise<Stack>): Promise<UsageError> => {
+    const failed = await start.catch((error: unknown) => error)
+    expect(failed).toBeInstanceOf(UsageError)
+    return failed as UsageError
+  }
+
+  it('is two processes where its help offers that, and goes through the relay where its driver can', async () => {
+    const { command, args } = BUNDLED_CONMAN
+    await using stack = await startStack({ conman: { command, args, roles: 'by-help' } })
+    expect(stack.conman).toEqual(BUNDLED_CONMAN)
+    expect(stack.worker.name).toBe('conman-worker')
+    const folder = await readlink(`/proc/${stack.api.pid}/cwd`)
+    expect(folder).toBe(join(stack.dir, 'conman'))
+    // It is empty but for what ends the search for somebody else's.
+    expect(await readdir(folder)).toEqual(['.env'])
+    expect(await readFile(join(folder, '.env'), 'utf8')).toBe('')
+  })
+
+  it('is one process where its help offers no other, and can then still be cut from MongoDB', async () => {
+    await using stack = await startStack({ conman: other('one-process') })
+    expect(stack.conman).toMatchObject({ roles: 'single', mongoPath: 'proxied' })
+    expect(stack.api).toBe(stack.worker)
+    const proxy = await stack.toxiproxy.get('mongo-api')
+    await proxy.update({ enabled: false, listen: proxy.listen, upstream: proxy.upstream })
+    await waitFor(async () => (await health(stack.baseUrl)).components.mongodb === 'unhealthy', {
+      what: 'mongodb to be unhealthy',
+      within_ms: 40_000,
+    })
+  })
+
+  it.each(['overlooks-the-proxy', 'refuses-the-proxy'])('that %s is given the members themselves', async (manner) => {
+    await using stack = await startStack({ conman: other(manner) })
+    expect(stack.conman).toMatchObject({ roles: 'split', mongoPath: 'direct' })
+    expect(await login(stack)).toBe(200)
+  })
+
+  it('is not taken at the word that it goes through the relay', async () => {
+    const { message, remedy } = await refusal(
+      startStack({ conman: { ...other('overlooks-the-proxy'), mongoPath: 'proxied' } }),
+    )
+    expect(message).toContain('past the SOCKS5 relay')
+    expect(remedy).toContain('CONMAN_')
+  })
+
+  it('whose help never ends is one process, and its help is ended', async () => {
+    await using stack = await startStack({ conman: other('hangs-in-help') })
+    expect(stack.conman.roles).toBe('single')
+    expect((await commandLines()).filter((line) => /hangs-in-help.*--help/.test(line))).toEqual([])
+  })
+
+  it('that does not take SIGTERM is ended all the same', async () => {
+    const stack = await startStack({ conman: other('ignores-sigterm') })
+    await stack[Symbol.asyncDispose]()
+    expect(markedProcesses(stack.id)).toEqual([])
+    await expect(stat(stack.dir)).rejects.toThrow('ENOENT')
+  })
+
+  it('that ends at once is shown with its last words, and its logs are kept, both without secrets', async () => {
+    await using temp = await ownTemp()
+    const logs = join(temp.path, 'kept')
+    const { message, remedy } = await refusal(
+      startStack({ conman: other('dies-when-it-serves'), logsOfFailedStartIn: logs }),
+    )
+    expect(message).toMatch(/conman .* ended with exit code 3; its last lines:\nVAULT_ADDR is not set; .*\[redacted\]/)
+    expect(remedy).toContain('env NAME=value')
+    expect(remedy).toContain(logs)
+    expect(await readFile(join(logs, 'conman.log'), 'utf8')).toMatch(/VAULT_ADDR is not set; the key was \[redacted\]/)
+    expect((await stat(logs)).mode & 0o777).toBe(0o700)
+    expect(await temp.left()).toEqual(['kept'])
+  })
+
+  it('that never becomes healthy is told by the component that does not', async () => {
+    const { message } = await refusal(startStack({ conman: { ...other('is-never-well'), readyWithin_ms: 2_000 } }))
+    expect(message).toMatch(/waited 2 s for conman: .*healthy; instead:\nHTTP 503: gitaly is unhealthy/)
+  })
+
+  it('that takes a port of its own, which is taken, is no fault of the machine', async () => {
+    const code = `if (process.argv.includes('serve')) {
+      console.error('Error: Address already in use (os error 98)')
+      process.exit(1)
+    }`
+    const { message } = await refusal(
+      startStack({
+        conman: { command: process.execPath, args: ['-e', code, '--'], roles: 'single', mongoPath: 'direct' },
+      }),
+    )
+    expect(message).toMatch(/conman .* ended with exit code 1; its last lines:\nError: Address already in use/)
+  })
+
+  it('that cannot be started, or not from another folder, is said before anything is started', async () => {
+    await using temp = await ownTemp()
+    const file = join(temp.path, 'conman')
+    await writeFile(file, '#!/no/such/interpreter\n')
+    const start = (command: string, ...args: string[]) =>
+      refusal(startStack({ conman: { command, args, roles: 'by-help' } }))
+    expect((await start('no-such-conman')).message).toBe('there is no program ‘no-such-conman’ on PATH')
+    expect((await start(file)).message).toBe(`${file} is not a program that may be run`)
+    expect((await start(process.execPath, 'package.json')).remedy).toBe(`give it whole: ${resolve('package.json')}`)
+    expect(await temp.left()).toEqual(['conman'])
+    await chmod(file, 0o755)
+    expect((await start(file)).message).toBe(`${file} cannot be started (ENOENT)`)
+  })
+})
+
 describe('a start', () => {
   let logs = ''
   afterEach(async () => {
@@ -194,15 +305,18 @@ describe('a start', () => {
       command: process.execPath,
       args: ['-e', 'console.error("cannot read my configuration"); process.exit(1)', '--'],
     }
-    const failed = await startStack({ conman: { ...broken, roles: 'single' }, keepLogsIn: logs }).catch(
+    const failed = await startStack({ conman: { ...broken, roles: 'single' }, logsOfFailedStartIn: logs }).catch(
       (error: unknown) => error,
     )
     expect(failed).toBeInstanceOf(UsageError)
     expect((failed as UsageError).message).toMatch(
       /conman(-bootstrap)? .* ended with exit code 1; its last lines:\ncannot read my configuration/,
     )
-    expect(await readFile(join(logs, 'conman-bootstrap.log'), 'utf8')).toContain('cannot read my configuration')
-    expect(await readdir(logs)).toContain('mongod-1.log')
+    const kept = await readdir(logs)
+    expect(kept).toContain('mongod-1.log')
+    // Whichever of its processes ended first, the others may have been ended before they said anything.
+    const said = kept.filter((name) => name.startsWith('conman')).map((name) => readFile(join(logs, name), 'utf8'))
+    expect((await Promise.all(said)).join('')).toContain('cannot read my configuration')
     expect(await temp.left()).toEqual([])
   })
 

@@ -2,20 +2,29 @@
 // of it ends with the harness, however the harness ends (reaper.ts), unless it is handed over to be kept (keep.ts).
 
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Toxiproxy } from 'toxiproxy-node-client'
 import { HarnessError, UsageError } from '../errors.ts'
+import { Redactor, secretsIn } from '../evidence/redact.ts'
+import { RunFolder } from '../evidence/store.ts'
 import { cacheFolder } from '../toolchain/cache.ts'
 import { TOOL_NAMES, type ToolName } from '../toolchain/programs.ts'
 import { resolveTool, type Tool } from '../toolchain/resolve.ts'
 import { FOLDER_PREFIX } from './clean-up.ts'
-import { BUNDLED_CONMAN, bootstrapAdmin, type ConmanProgram, conmanProcesses } from './conman.ts'
+import {
+  BUNDLED_CONMAN,
+  bootstrapAdmin,
+  type ConmanProgram,
+  conmanProcesses,
+  findRoles,
+  type StartedConman,
+} from './conman.ts'
+import { locateProgram } from './conman-program.ts'
 import { type FirstCommit, GitClient } from './git-client.ts'
-import { canBind, freePort, withFreshPorts } from './ports.ts'
-import { MARKER } from './process-table.ts'
+import { AddressInUse, canBind, freePort, withFreshPorts } from './ports.ts'
 import { ManagedProcess } from './processes.ts'
 import { Reaper } from './reaper-client.ts'
 import { prepareReplicaSet, type ReplicaSet } from './replica-set.ts'
@@ -27,14 +36,16 @@ export interface StackOptions {
   conman?: ConmanProgram | 'none'
   /** For Conman, on top of what the stack sets: raised rate limits, hook commands, a defect. */
   env?: Readonly<Record<string, string>>
+  /** Values that must not stand in a message or in a log that is kept, beside those that `env` names as such. */
+  secrets?: readonly string[]
   /** Worker processes of a Conman that has them apart; one when nothing is said. */
   workers?: number
   /** 2 s when nothing is said; 10 s, MongoDB's default, under the golive profile. */
   electionTimeout_ms?: number
   /** Conman's port; a free one when nothing is said. One that is taken is a UsageError. */
   conmanPort?: number
-  /** The log files are copied there before the stack's folder is removed, also when the start fails. */
-  keepLogsIn?: string
+  /** When the start fails, the log files are copied there, redacted; the folder is made then. */
+  logsOfFailedStartIn?: string
   onProgress?: (line: string) => void
 }
 
@@ -50,6 +61,7 @@ interface Layout {
   logDir: string
   gitStorage: string
   outboxFile: string
+  workFolder: string
 }
 
 /** What outsiders need to reach a stack, also after the harness that started it is gone. */
@@ -75,7 +87,7 @@ export interface StackAddresses {
 
 interface StackParts {
   addresses: StackAddresses
-  conman: ConmanProgram
+  conman: StartedConman
   replicaSet: ReplicaSet
   toxiproxy: Toxiproxy
   processes: ManagedProcess[]
@@ -96,11 +108,10 @@ const ADMIN_NAME = 'Readiness Admin'
 const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(cacheFolder(process.env), 'node-compile-cache') }
 
 const LISTENING_WITHIN_MS = 20_000
-const BOOTSTRAP_WITHIN_MS = 40_000
 
 export class Stack implements AsyncDisposable {
   readonly addresses: StackAddresses
-  readonly conman: ConmanProgram
+  readonly conman: StartedConman
   readonly replicaSet: ReplicaSet
   /** Drives the toxics. Its proxies: `mongo-api`, `mongo-worker`, `git`. */
   readonly toxiproxy: Toxiproxy
@@ -215,7 +226,14 @@ export async function startStack(options: StackOptions = {}, signal?: AbortSigna
     )
   }
   demandRoom(stackParent())
-  return await withFreshPorts(() => startOnce(options, signal))
+  const { conman } = options
+  if (typeof conman !== 'object') return await withFreshPorts(() => startOnce(options, signal))
+  const located = { ...options, conman: await locateProgram(conman) }
+  try {
+    return await withFreshPorts(() => startOnce(located, signal))
+  } catch (error) {
+    throw listensElsewhere(error) ? usersToMend(error as HarnessError) : error
+  }
 }
 
 async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<Stack> {
@@ -236,11 +254,16 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
   await using owned = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
   const layout = layoutOf(join(stackParent().path, `${FOLDER_PREFIX}${id}`))
+  const redactor = new Redactor()
+  let hasFailed = false
   try {
     const reaper = owned.use(new Reaper(id))
     reaper.registerFolder(layout.dir)
     await makeFolders(layout)
-    owned.defer(() => keepLogs(layout.logDir, options.keepLogsIn))
+    owned.defer(async () => {
+      // Logs that cannot be kept must not hide why they are wanted.
+      if (hasFailed) await keepLogs(layout.logDir, options.logsOfFailedStartIn, redactor).catch(() => {})
+    })
     const { logDir } = layout
 
     const replicaSet = owned.use(
@@ -266,11 +289,10 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
     })
     owned.use(toxiproxy.process)
 
-    const withConman = options.conman !== 'none'
-    const conman = options.conman === undefined || options.conman === 'none' ? BUNDLED_CONMAN : options.conman
+    const { workFolder, ...folders } = layout
     const addresses: StackAddresses = {
       id,
-      ...layout,
+      ...folders,
       baseUrl: `http://127.0.0.1:${options.conmanPort ?? (await freePort())}`,
       mongoUri: replicaSet.uri,
       databaseName: DATABASE_NAME,
@@ -283,16 +305,24 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       jwtSecret: randomBytes(32).toString('hex'),
       secretsMasterKey: randomBytes(32).toString('hex'),
     }
-    const conmanOptions = {
-      program: conman,
-      env: { ...COMPILE_CACHE, ...conmanEnvironment(addresses, conman), ...options.env },
-      baseUrl: addresses.baseUrl,
-      logDir,
+    const { adminPassword, jwtSecret, secretsMasterKey } = addresses
+    redactor.add(
+      adminPassword,
+      jwtSecret,
+      secretsMasterKey,
+      ...secretsIn(options.env ?? {}),
+      ...(options.secrets ?? []),
+    )
+    const program = options.conman === undefined || options.conman === 'none' ? BUNDLED_CONMAN : options.conman
+    const conman = {
+      program,
+      addresses,
+      env: { ...COMPILE_CACHE, ...options.env },
+      workFolder,
       reaper,
+      relayed: () => logsMessage(relay, 'socks relay used'),
     }
-    const admin = owned.use(bootstrapAdmin(conmanOptions, ADMIN_EMAIL, ADMIN_NAME, addresses.adminPassword))
-    const workers = options.workers ?? 1
-    const serving = withConman ? conmanProcesses(conmanOptions, workers).map((process) => owned.use(process)) : []
+    const admin = { email: ADMIN_EMAIL, name: ADMIN_NAME, password: adminPassword }
 
     tell('starting MongoDB, Toxiproxy and the git backend')
     const database = Promise.all([
@@ -300,29 +330,40 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       timed('socks-relay', relay.start(until)),
       timed('toxiproxy', toxiproxy.process.start(until)),
     ])
-    const bootstrapped = database.then(async () => {
-      if (!withConman) return
-      tell('starting Conman')
-      admin.spawn()
-      await ofUsersProgram(options, timed('bootstrap-admin', admin.waitForSuccess(BOOTSTRAP_WITHIN_MS, until)))
-    })
-    // The account needs MongoDB alone, so it is made while the servers start.
     const gitReady = timed('git-backend', git.start(until))
-    const served = Promise.all([database, gitReady]).then(() =>
-      ofUsersProgram(
-        options,
-        allOrNone(
-          failed,
-          serving.map((process) => timed(process.name, process.start(until))),
-        ),
-      ),
-    )
-    await allOrNone(failed, [database, bootstrapped, gitReady, served])
+    const serving: ManagedProcess[] = []
+    const serve = async (): Promise<StartedConman> => {
+      if (options.conman === 'none') {
+        await Promise.all([database, gitReady])
+        return BUNDLED_CONMAN
+      }
+      const bootstrapped = database.then(() => {
+        tell('starting Conman')
+        return ofUsersProgram(options, timed('bootstrap-admin', bootstrapAdmin(conman, admin, until)))
+      })
+      // The account needs MongoDB alone, so it is made while the servers start, where their way to it is known.
+      const served = Promise.all([
+        findRoles(conman, until),
+        program.mongoPath ?? bootstrapped,
+        database,
+        gitReady,
+      ]).then(async ([roles, mongoPath]) => {
+        const parts = { roles, mongoPath, workers: options.workers ?? 1 }
+        serving.push(...conmanProcesses(conman, parts).map((process) => owned.use(process)))
+        const starts = serving.map((process) => timed(process.name, process.start(until)))
+        await ofUsersProgram(options, allOrNone(failed, starts))
+        return { ...program, roles, mongoPath }
+      })
+      await allOrNone(failed, [bootstrapped, served])
+      return await served
+    }
+    const started = serve()
+    await allOrNone(failed, [database, gitReady, started])
     startedIn_ms.total = Math.round(performance.now() - began)
     const processes = [...replicaSet.members.map((member) => member.process), relay, toxiproxy.process, git, ...serving]
     return new Stack({
       addresses,
-      conman,
+      conman: await started,
       replicaSet,
       toxiproxy: toxiproxy.client,
       processes,
@@ -332,7 +373,8 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       startedIn_ms,
     })
   } catch (error) {
-    throw pointToKeptLogs(error, layout.logDir, options.keepLogsIn)
+    hasFailed = true
+    throw explained(error, redactor, layout.logDir, options.logsOfFailedStartIn)
   }
 }
 
@@ -347,7 +389,13 @@ async function resolveTools(onProgress: (line: string) => void, signal?: AbortSi
 }
 
 function layoutOf(dir: string): Layout {
-  return { dir, logDir: join(dir, 'logs'), gitStorage: join(dir, 'git'), outboxFile: join(dir, 'outbox.jsonl') }
+  return {
+    dir,
+    logDir: join(dir, 'logs'),
+    gitStorage: join(dir, 'git'),
+    outboxFile: join(dir, 'outbox.jsonl'),
+    workFolder: join(dir, 'conman'),
+  }
 }
 
 async function makeFolders(layout: Layout): Promise<void> {
@@ -359,7 +407,9 @@ async function makeFolders(layout: Layout): Promise<void> {
       cause: error,
     })
   }
-  await Promise.all([mkdir(layout.logDir), mkdir(layout.gitStorage)])
+  await Promise.all([mkdir(layout.logDir), mkdir(layout.gitStorage), mkdir(layout.workFolder)])
+  // A Conman reads the first `.env` in its folder or above: here it finds none of the user's.
+  await writeFile(join(layout.workFolder, '.env'), '')
 }
 
 function socksRelay(port: number, mongoPorts: number[], logDir: string, reaper: Reaper): ManagedProcess {
@@ -424,29 +474,6 @@ async function accepts(port: number): Promise<boolean> {
   })
 }
 
-function conmanEnvironment(addresses: StackAddresses, conman: ConmanProgram): Record<string, string> {
-  const { hostname, port } = new URL(addresses.baseUrl)
-  const { proxyPorts } = addresses
-  const through = (proxyPort: number) =>
-    conman.mongoPath === 'direct'
-      ? addresses.mongoUri
-      : `${addresses.mongoUri}&proxyHost=127.0.0.1&proxyPort=${proxyPort}`
-  return {
-    CONMAN_HOST: hostname,
-    CONMAN_PORT: port,
-    CONMAN_MONGO_URI: through(proxyPorts['mongo-api']),
-    CONMAN_WORKER_MONGO_URI: through(proxyPorts['mongo-worker']),
-    CONMAN_MONGO_DB: addresses.databaseName,
-    CONMAN_GITALY_ADDRESS: `http://127.0.0.1:${proxyPorts.git}`,
-    CONMAN_JWT_SECRET: addresses.jwtSecret,
-    CONMAN_SECRETS_MASTER_KEY: addresses.secretsMasterKey,
-    CONMAN_TEMP_URL_DOMAIN: 'config.readiness.test',
-    CONMAN_OUTBOX_FILE: addresses.outboxFile,
-    // What Conman's commands start is found by it when their worker is gone (reaper.ts).
-    CONMAN_COMMAND_ENV: MARKER,
-  }
-}
-
 /** Waits for all; when one fails, the others are told to stop waiting, and only then its error goes on. */
 async function allOrNone(failed: AbortController, tasks: Promise<unknown>[]): Promise<void> {
   try {
@@ -458,33 +485,47 @@ async function allOrNone(failed: AbortController, tasks: Promise<unknown>[]): Pr
   }
 }
 
-async function keepLogs(logDir: string, target: string | undefined): Promise<void> {
+async function keepLogs(logDir: string, target: string | undefined, redactor: Redactor): Promise<void> {
   if (target === undefined) return
-  await mkdir(target, { recursive: true })
-  for (const name of await readdir(logDir)) await copyFile(join(logDir, name), join(target, name))
+  await mkdir(target, { recursive: true, mode: 0o700 })
+  const kept = new RunFolder(target, redactor)
+  for (const name of await readdir(logDir)) kept.copyLog(join(logDir, name), name)
 }
 
 /** A Conman that the user named and that does not come up is the user's to mend. */
-async function ofUsersProgram(options: StackOptions, work: Promise<void>): Promise<void> {
+async function ofUsersProgram<T>(options: StackOptions, work: Promise<T>): Promise<T> {
   try {
-    await work
+    return await work
   } catch (error) {
-    if (options.conman === undefined || !(error instanceof HarnessError)) throw error
-    throw new UsageError(
-      error.message,
-      "the program must understand Conman's command line (serve, bootstrap-admin) and its CONMAN_ variables; its last lines above say what it lacks",
-      { cause: error },
-    )
+    throw options.conman !== undefined && error instanceof HarnessError ? usersToMend(error) : error
   }
 }
 
-/** The stack's own folder is gone by the time anybody reads this. */
-function pointToKeptLogs(error: unknown, logDir: string, keptIn: string | undefined): unknown {
-  if (!(error instanceof HarnessError)) return error
-  const remedy = error.remedy.includes(logDir)
-    ? keptIn === undefined
-      ? 'its last lines above say why'
-      : error.remedy.replaceAll(logDir, keptIn)
-    : error.remedy
-  return remedy === error.remedy ? error : new HarnessError(error.message, remedy, { cause: error })
+function usersToMend(error: HarnessError): UsageError {
+  return new UsageError(
+    error.message,
+    "it must understand Conman's commands (serve, bootstrap-admin) and its CONMAN_ variables, and stay in the foreground; of your own variables it gets none but those that its command sets (env NAME=value /path/to/conman)",
+    { cause: error },
+  )
+}
+
+/** A program that never takes the port that it is given meets whoever has the one that it takes. */
+function listensElsewhere(error: unknown): boolean {
+  return error instanceof HarnessError && error.cause instanceof AddressInUse && /^conman/.test(error.message)
+}
+
+/** Without secrets, and pointing to where the logs are once the stack's own folder is gone. */
+function explained(error: unknown, redactor: Redactor, logDir: string, keptIn: string | undefined): unknown {
+  if (error instanceof AddressInUse) return new AddressInUse(redactor.text(error.message))
+  if (!(error instanceof HarnessError || error instanceof UsageError)) return error
+  const message = redactor.text(error.message)
+  const remedy =
+    keptIn === undefined
+      ? error.remedy.includes(logDir)
+        ? 'its last lines above say why'
+        : error.remedy
+      : `${error.remedy.replaceAll(logDir, keptIn)}; all logs are in ${keptIn}`
+  if (message === error.message && remedy === error.remedy) return error
+  const Kind = error instanceof UsageError ? UsageError : HarnessError
+  return new Kind(message, remedy, { cause: error })
 }

@@ -1,33 +1,36 @@
 // Audit rows of file writes, from where they can be read.
 
-import type { MongoClient } from 'mongodb'
 import { ObjectId } from 'mongodb'
-import type { Conman } from './conman.ts'
+import { type AuditFilter, listAudit } from './conman/apps.ts'
+import { type Conman, ConmanError } from './conman.ts'
+import type { Database } from './database.ts'
 
 /** Both names of the event: E11's and the one that the real server writes. */
-const FILE_WRITES = [
+const FILE_WRITES: readonly Required<Pick<AuditFilter, 'entity_type' | 'action'>>[] = [
   { entity_type: 'file', action: 'written' },
   { entity_type: 'workspace', action: 'file_written' },
 ]
 
-export async function auditFromMongo(client: MongoClient, db: string, appId: string): Promise<string[]> {
-  const rows = await client
-    .db(db)
-    .collection('audit_events')
-    .find(
-      { app_id: { $in: [new ObjectId(appId), appId] }, $or: FILE_WRITES },
-      { projection: { git_sha: 1, after: 1 }, readPreference: 'primary' },
-    )
-    .toArray()
+export async function auditFromMongo(database: Pick<Database, 'find'>, appId: string): Promise<string[]> {
+  const rows = await database.find(
+    'audit_events',
+    { app_id: { $in: [new ObjectId(appId), appId] }, $or: FILE_WRITES },
+    { projection: { git_sha: 1, after: 1 } },
+  )
   return rows.flatMap((row) => commitOf(row) ?? [])
 }
 
+/** Null where the target has no such route (HD113). */
 export async function auditFromRoute(conman: Conman, token: string, appId: string): Promise<string[] | null> {
   const commits: string[] = []
   for (const filter of FILE_WRITES) {
-    const rows = await conman.auditEvents(token, appId, filter)
-    if (rows === null) return null
-    commits.push(...rows.flatMap((row) => commitOf(row) ?? []))
+    try {
+      const rows = await conman.all(token, listAudit(appId, filter))
+      commits.push(...rows.flatMap(({ commit }) => commit ?? []))
+    } catch (cause) {
+      if (cause instanceof ConmanError && (cause.status === 404 || cause.status === 405)) return null
+      throw cause
+    }
   }
   return commits
 }

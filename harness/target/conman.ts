@@ -1,89 +1,168 @@
-// Conman's routes, in one place: nothing else in the harness knows them. Sends what the real server understands, reads
-// both spellings (contract: http-api, chapter 6, column 'tolerate'), and obeys the target's rate limits.
+// A client of Conman: sends the calls that the files of conman/ describe, waits where the target limits its rate, asks again
+// where a target is known to want that, and counts it. Nothing that a target answers makes it throw anything but a
+// ConmanError, or wait for ever. Sends what the real server understands and reads both spellings (contract: http-api,
+// chapter 6, column 'tolerate').
 
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type App, acceptInvite, createApp, invite, type NewApp, type Role } from './conman/apps.ts'
+import type { Call, ListCall } from './conman/call.ts'
+import { ConmanError } from './conman/error.ts'
+import { recordOf, Undecodable } from './conman/fields.ts'
+import { climb, type Gate } from './conman/gates.ts'
+import { type Job, type JobType, listJobs } from './conman/jobs.ts'
+import type { Made } from './conman/made.ts'
+import { health, login, type Session } from './conman/platform.ts'
+import {
+  assemble,
+  createDraft,
+  type Placed,
+  type Placement,
+  place,
+  publish,
+  type Release,
+  selectChangesets,
+} from './conman/releases.ts'
+import { type ClientStatistics, Retries, type RetryReason } from './conman/statistics.ts'
+import { type JobWait, waitForJob } from './conman/waiting.ts'
+import { listWorkspaces, type Workspace } from './conman/workspaces.ts'
 import type { HttpAnswer, HttpClient } from './http.ts'
 
-export type Role = 'user' | 'reviewer' | 'config_manager' | 'app_admin'
+export type { App, Role } from './conman/apps.ts'
+export { ConmanError } from './conman/error.ts'
+export { recordOf } from './conman/fields.ts'
+export type { Made } from './conman/made.ts'
+export type { Session } from './conman/platform.ts'
+export type { Workspace } from './conman/workspaces.ts'
 
-export interface Session {
-  token: string
-  userId: string
+export interface Account {
   email: string
-}
-
-export interface App {
-  id: string
-  name: string
-  repoPath: string
-  integrationBranch: string
-}
-
-export interface Workspace {
-  id: string
-  branch: string
-  headSha: string
-}
-
-/** The target refused, or answered something that is not Conman's. Carries what came back. */
-export class ConmanError extends Error {
-  readonly status: number
-  readonly code: string | undefined
-  constructor(what: string, answer: HttpAnswer) {
-    const error = errorOf(answer)
-    const said =
-      answer.status === 0
-        ? `no answer (${answer.failure})`
-        : `HTTP ${answer.status}${error.code ? ` ${error.code}` : ''}${error.message ? `: ${error.message.slice(0, 200)}` : ''}`
-    super(`${what}: ${said}`)
-    this.name = 'ConmanError'
-    this.status = answer.status
-    this.code = error.code
-  }
+  password: string
 }
 
 /** How long a paced client waits on 429 in all before it gives up: one window of the longest specified limit and a bit. */
 const RATE_LIMIT_WAIT_MS_MAX = 130_000
 
+/** A read whose connection broke is asked again: a restart behind a proxy breaks each connection once. */
+const READ_RETRIES = 2
+const READ_RETRY_AFTER_MS = 250
+
+/** Waits before the loser of two writes tries again; both have ended by then. */
+const WRITE_RETRIES_AFTER_MS = [100, 200, 400]
+
+/** 100,000 rows at 100 a page: beyond that a list has no end. */
+const PAGES_MAX = 1_000
+
 export class Conman {
   readonly http: HttpClient
+  /** Told what is made, before and after. */
+  onMade?: (made: Made) => void
+  /** Hears of every answer that is not asked for again. */
+  onAnswer?: (call: Call<unknown>, answer: HttpAnswer) => void
   readonly #onWait: (seconds: number) => void
+  readonly #signal: AbortSignal | undefined
+  readonly #patience_ms: number
+  readonly #retries = new Retries()
+  #limitedInVain = false
 
-  constructor(http: HttpClient, onWait: (seconds: number) => void = () => {}) {
+  /**
+   * `onWait` hears of each wait that the target's rate limit asks for; one request waits for `patience_ms` in all at most.
+   * `signal` ends every request and wait.
+   */
+  constructor(
+    http: HttpClient,
+    onWait: (seconds: number) => void = () => {},
+    signal?: AbortSignal,
+    patience_ms = RATE_LIMIT_WAIT_MS_MAX,
+  ) {
     this.http = http
     this.#onWait = onWait
+    this.#signal = signal
+    this.#patience_ms = patience_ms
+  }
+
+  statistics(): ClientStatistics {
+    const { requests, by_status } = this.http.tally
+    return { schema: 'readiness-client/1', requests, by_status: { ...by_status }, retries: this.#retries.list() }
+  }
+
+  /** What the target answers to a call, whatever it is: for a check that judges the answer itself. Obeys rate limits. */
+  async answer(token: string | undefined, call: Call<unknown>): Promise<HttpAnswer> {
+    return (await this.attempt(token, call)).answer
+  }
+
+  /** What the call asks for. Throws ConmanError where the target refuses, is silent, or answers something else. */
+  async do<T>(token: string | undefined, call: Call<T>): Promise<T> {
+    return (await this.exchange(token, call)).value
+  }
+
+  /** What the call asks for, beside the answer that it was read from. Throws as `do` does. */
+  async exchange<T>(token: string | undefined, call: Call<T>): Promise<{ answer: HttpAnswer; value: T }> {
+    const { answer, value } = await this.attempt(token, call)
+    if (value instanceof ConmanError) throw value
+    return { answer, value }
+  }
+
+  /** What the call asks for, or why not: throws for nothing that a target does. */
+  async attempt<T>(token: string | undefined, call: Call<T>): Promise<{ answer: HttpAnswer; value: T | ConmanError }> {
+    this.#tell(call, 'intent', () => null)
+    const answer = await this.#patiently(token, call)
+    this.onAnswer?.(call, answer)
+    const value = await this.#read(token, call, answer)
+    if (answer.status >= 200 && answer.status <= 299) {
+      this.#tell(call, 'made', ({ idOf }) => (value instanceof ConmanError ? null : idOf(value)))
+    } else if (answer.status >= 400 && answer.status <= 499) this.#tell(call, 'refused', () => null)
+    return { answer, value }
+  }
+
+  /** All rows of a list, page by page, and of these only those that the call's filter means. */
+  async all<T>(token: string | undefined, call: ListCall<T>): Promise<T[]> {
+    const rows: T[] = []
+    let seen = 0
+    let before = ''
+    for (let page = 1; ; page += 1) {
+      const query = { ...call.query, page: String(page), limit: '100' }
+      const { answer, value } = await this.exchange(token, { ...call, query })
+      rows.push(...value.filter((row) => call.keeps?.(row) ?? true))
+      seen += value.length
+      const total = recordOf(recordOf(answer.json)?.pagination)?.total
+      if (typeof total !== 'number' || seen >= total || value.length === 0) return rows
+      if (answer.text === before) throw new ConmanError(call.what, answer, `page ${page} is page ${page - 1} once more`)
+      if (page === PAGES_MAX) throw new ConmanError(call.what, answer, `the list does not end after ${page} pages`)
+      before = answer.text
+    }
+  }
+
+  /** How many rows a list has. Told by the target where it filters, which shows by its having fewer of them than all. */
+  async count(token: string | undefined, call: ListCall<unknown>): Promise<number> {
+    const total = async (query: Call<unknown>['query']) => {
+      const { answer } = await this.exchange(token, { ...call, query: { ...query, limit: '1' } })
+      return recordOf(recordOf(answer.json)?.pagination)?.total
+    }
+    const [filtered, unfiltered] = [await total(call.query), await total({})]
+    return typeof filtered === 'number' && typeof unfiltered === 'number' && filtered < unfiltered
+      ? filtered
+      : (await this.all(token, call)).length
   }
 
   async health(): Promise<HttpAnswer> {
-    return this.http.request('GET', '/api/health')
+    return this.answer(undefined, health())
   }
 
   async login(email: string, password: string): Promise<Session> {
-    const answer = await this.#paced('POST', '/api/auth/login', { body: { email, password } })
-    return sessionOf(answer, `logging in as ${email}`)
+    return this.do(undefined, login(email, password))
   }
 
-  /** Apps that the caller is a member of, all pages. */
-  async listApps(token: string): Promise<App[]> {
-    return (await this.#allPages(token, '/api/apps', 'listing apps')).map(appOf)
+  /** A new session, because roles may be frozen in the old one's token (HD3). */
+  async loginAgain({ email, password }: Account): Promise<Session> {
+    this.#retries.add('login again', 0)
+    return this.login(email, password)
   }
 
-  async createApp(token: string, app: { name: string; repoPath: string; integrationBranch?: string }): Promise<App> {
-    const answer = await this.#paced('POST', '/api/apps', {
-      token,
-      body: { name: app.name, repo_path: app.repoPath, integration_branch: app.integrationBranch ?? 'main' },
-    })
-    return appOf(dataOf(answer, `creating app ${app.name}`))
-  }
-
-  async listMembers(token: string, appId: string): Promise<{ userId: string; email: string | null; role: string }[]> {
-    const rows = await this.#allPages(token, `/api/apps/${appId}/members`, 'listing members')
-    return rows.map((row) => ({
-      userId: text(row, 'user_id'),
-      email: typeof row.email === 'string' ? row.email : null,
-      role: text(row, 'role'),
-    }))
+  /** Makes an app; the session that comes back knows that the account is its admin. */
+  async createApp(account: Account & { token: string }, app: NewApp): Promise<{ app: App; session: Session }> {
+    const made = await this.do(account.token, createApp(app))
+    return { app: made, session: await this.loginAgain(account) }
   }
 
   /** Invites and accepts at once, which is how a person joins: the answer is a session of the new member. */
@@ -92,183 +171,178 @@ export class Conman {
     appId: string,
     person: { email: string; name: string; password: string; role: Role },
   ): Promise<Session> {
-    const invite = await this.#paced('POST', `/api/apps/${appId}/invites`, {
-      token: adminToken,
-      body: { email: person.email, role: person.role },
-    })
-    const token = text(dataOf(invite, `inviting ${person.email}`), 'token')
-    const accepted = await this.#paced('POST', '/api/auth/accept-invite', {
-      body: { token, name: person.name, password: person.password },
-    })
-    return sessionOf(accepted, `accepting the invite of ${person.email}`)
+    const inviting = invite(appId, person.email, person.role)
+    const { answer, value } = await this.exchange(adminToken, inviting)
+    if (value.token === null) throw new ConmanError(inviting.what, answer, 'the answer has no token to accept it with')
+    return this.do(undefined, acceptInvite({ ...person, token: value.token }, { appId, email: person.email }))
   }
 
   /** The caller's default workspace; Conman makes it on the first listing. */
   async defaultWorkspace(token: string, appId: string): Promise<Workspace> {
-    const rows = await this.#allPages(token, `/api/apps/${appId}/workspaces`, 'listing workspaces')
-    const row = rows.find((candidate) => candidate.is_default === true) ?? rows[0]
-    if (!row) throw new Error('listing workspaces: the caller has none, and the target made none')
-    return workspaceOf(row)
+    const call = listWorkspaces(appId)
+    this.onMade?.({ kind: 'workspace', name: null, id: null, app_id: appId, phase: 'intent' })
+    const { answer, value } = await this.exchange(token, call)
+    const workspace = value.find((candidate) => candidate.isDefault) ?? value[0]
+    if (!workspace) throw new ConmanError(call.what, answer, 'the caller has none, and the target made none')
+    this.onMade?.({ kind: 'workspace', name: workspace.branch, id: workspace.id, app_id: appId, phase: 'made' })
+    return workspace
   }
 
-  /** A draft release of these queued changesets, in this order; its id. */
-  async createRelease(token: string, appId: string, changesetIds: readonly string[]): Promise<string> {
-    const created = await this.#paced('POST', `/api/apps/${appId}/releases`, { token, body: {} })
-    const id = text(dataOf(created, 'creating a release'), 'id')
-    const selected = await this.#paced('POST', `/api/apps/${appId}/releases/${id}/changesets`, {
-      token,
-      body: { changeset_ids: changesetIds },
-    })
-    dataOf(selected, 'selecting the changesets of a release')
-    return id
+  /** A draft release of these queued changesets, in this order. */
+  async createRelease(token: string, appId: string, changesetIds: readonly string[]): Promise<Release> {
+    const { id } = await this.do(token, createDraft(appId))
+    return this.do(token, selectChangesets(appId, id, changesetIds))
   }
 
-  /** Starts the assembling; the id of its job. */
-  async assembleRelease(token: string, appId: string, releaseId: string): Promise<string> {
-    const answer = await this.#paced('POST', `/api/apps/${appId}/releases/${releaseId}/assemble`, { token, body: {} })
-    const job = recordOf(dataOf(answer, 'assembling a release').job)
-    if (!job) throw new ConmanError('assembling a release: no job came back', answer)
-    return text(job, 'id')
+  /** Assembles and waits for it. The job as last seen: `succeeded` when all is well. */
+  async assemble(token: string, appId: string, releaseId: string, wait: JobWait = {}): Promise<Job> {
+    const job = await this.do(token, assemble(appId, releaseId))
+    return this.jobEnded(token, appId, job ?? { type: 'release_assemble', entityId: releaseId }, wait)
   }
 
-  async publishRelease(token: string, appId: string, releaseId: string): Promise<void> {
-    const answer = await this.#paced('POST', `/api/apps/${appId}/releases/${releaseId}/publish`, { token, body: {} })
-    dataOf(answer, 'publishing a release')
+  /** Publishes, through the gate that some targets put before it (HD83). */
+  async publish(token: string, appId: string, releaseId: string, wait: JobWait = {}): Promise<Release> {
+    const gates: Gate[] = [
+      { type: 'release_assemble', entityId: releaseId },
+      { type: 'msuite_merge', entityId: releaseId },
+    ]
+    return this.#throughGates(token, appId, publish(appId, releaseId), gates, wait)
   }
 
-  async jobState(token: string, appId: string, jobId: string): Promise<string> {
-    const answer = await this.#paced('GET', `/api/apps/${appId}/jobs/${jobId}`, { token })
-    return text(recordOf(dataOf(answer, 'reading a job').job) ?? {}, 'state')
-  }
-
-  /** How many jobs of a type are in a state, by a target that filters. */
-  async countJobs(token: string, appId: string, filter: { type: string; state: string }): Promise<number> {
-    const answer = await this.#paced('GET', `/api/apps/${appId}/jobs?limit=1&${new URLSearchParams(filter)}`, { token })
-    dataOf(answer, 'counting jobs')
-    return Number(recordOf(recordOf(answer.json)?.pagination)?.total)
-  }
-
-  /** A file's bytes by a workspace, or why not. Both spellings of the path's place in the answer are read. */
-  async readFile(
+  /** Deploys or promotes, through the two gates before it (HD90). */
+  async deploy(
     token: string,
     appId: string,
-    workspaceId: string,
-    path: string,
-  ): Promise<{ status: number; bytes: Buffer | null; failure?: string }> {
-    const answer = await this.#paced(
-      'GET',
-      `/api/apps/${appId}/workspaces/${workspaceId}/files?path=${encodeURIComponent(path)}`,
-      { token },
-    )
-    const data = recordOf(recordOf(answer.json)?.data)
-    const content = data?.content
-    return {
-      status: answer.status,
-      bytes: answer.status === 200 && typeof content === 'string' ? Buffer.from(content, 'base64') : null,
-      ...(answer.failure ? { failure: answer.failure } : {}),
+    action: 'deploy' | 'promote',
+    placement: Placement,
+    wait: JobWait = {},
+  ): Promise<Placed> {
+    const gates: Gate[] = [
+      { type: 'runtime_profile_drift_check', entityId: placement.environmentId },
+      { type: 'msuite_deploy', entityId: `${placement.environmentId}:${placement.releaseId}` },
+    ]
+    return this.#throughGates(token, appId, place(action, appId, placement), gates, wait)
+  }
+
+  /** The newest job of a kind for one thing; undefined where there is none. */
+  async newestJob(token: string, appId: string, type: JobType, entityId: string): Promise<Job | undefined> {
+    return (await this.all(token, listJobs(appId, { type, entityId })))[0]
+  }
+
+  /**
+   * Waits for a job, or for the newest of a kind where the answer that began it did not carry one (HD65). Returns it as
+   * last seen: whether it is over, and how, its state says. Bounded: by `within_ms`, or else by the job's own time-out
+   * and a second for each job that was queued before it.
+   */
+  async jobEnded(
+    token: string,
+    appId: string,
+    job: Job | { type: JobType; entityId: string },
+    wait: JobWait = {},
+  ): Promise<Job> {
+    return waitForJob(this, token, appId, job, { signal: this.#signal, ...wait })
+  }
+
+  #throughGates<T>(token: string, appId: string, call: Call<T>, gates: readonly Gate[], wait: JobWait): Promise<T> {
+    return climb({
+      attempt: () => this.do(token, call),
+      newest: async ({ type, entityId }) => this.newestJob(token, appId, type, entityId),
+      ended: (job) => this.jobEnded(token, appId, job, wait),
+      pause: (ms) => this.#pause(ms),
+      retried: (waited_ms) => this.#retries.add('gate job', waited_ms),
+      gates,
+    })
+  }
+
+  async #read<T>(token: string | undefined, call: Call<T>, answer: HttpAnswer): Promise<T | ConmanError> {
+    if (answer.status < 200 || answer.status > 299) return new ConmanError(call.what, answer)
+    const data = recordOf(answer.json)?.data ?? undefined
+    try {
+      if (data === undefined && call.lookUp !== undefined) {
+        const found = await call.lookUp((list) => this.all(token, list))
+        if (found !== undefined) return found
+      }
+      return call.decode(data)
+    } catch (cause) {
+      if (cause instanceof ConmanError) return cause
+      if (cause instanceof Undecodable) return new ConmanError(call.what, answer, cause.message)
+      throw cause
     }
   }
 
-  /** The audit log by its route (E11), newest first; null when the target has none. */
-  async auditEvents(
-    token: string,
-    appId: string,
-    filter: Record<string, string>,
-  ): Promise<Record<string, unknown>[] | null> {
-    const query = new URLSearchParams(filter)
-    const first = await this.#paced('GET', `/api/apps/${appId}/audit?limit=1&${query}`, { token })
-    if (first.status === 404 || first.status === 405) return null
-    return this.#allPages(token, `/api/apps/${appId}/audit?${query}`, 'reading the audit log')
-  }
-
-  async #allPages(token: string, path: string, what: string): Promise<Record<string, unknown>[]> {
-    const rows: Record<string, unknown>[] = []
-    for (let page = 1; ; page += 1) {
-      const joint = path.includes('?') ? '&' : '?'
-      const answer = await this.#paced('GET', `${path}${joint}page=${page}&limit=100`, { token })
-      const data = dataOf<unknown>(answer, what)
-      if (!Array.isArray(data)) throw new ConmanError(`${what}: no list came back`, answer)
-      rows.push(...data.map((row) => recordOf(row) ?? {}))
-      const pagination = recordOf(recordOf(answer.json)?.pagination)
-      const total = pagination?.total
-      if (typeof total !== 'number' || rows.length >= total || data.length === 0) return rows
+  #tell<T>(
+    call: Call<T>,
+    phase: Made['phase'],
+    idOf: (making: NonNullable<Call<T>['makes']>[number]) => string | null,
+  ) {
+    for (const making of call.makes ?? []) {
+      const { kind, name, app_id } = making
+      this.onMade?.({ kind, name, id: idOf(making), app_id, phase })
     }
   }
 
   /** A request that waits where the target says 429: limits are obeyed, not fought. */
-  async #paced(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-    path: string,
-    options: { token?: string; body?: unknown } = {},
-  ): Promise<HttpAnswer> {
-    let waited_ms = 0
+  async #patiently(token: string | undefined, call: Call<unknown>): Promise<HttpAnswer> {
+    const query = new URLSearchParams(call.query).toString()
+    const path = query === '' ? call.path : `${call.path}?${query}`
+    const again = { '429': 0, '502 on a write': 0, 'no answer': 0 } as Record<RetryReason, number>
+    let limited_ms = 0
     for (;;) {
-      const answer = await this.http.request(method, path, options)
-      if (answer.status !== 429 || waited_ms >= RATE_LIMIT_WAIT_MS_MAX) return answer
-      const wait_ms = retryAfterMs(answer)
-      this.#onWait(Math.ceil(wait_ms / 1_000))
-      waited_ms += wait_ms
-      await delay(wait_ms)
+      const answer = await this.http.request(call.method, path, {
+        ...(token === undefined ? {} : { token }),
+        // Most routes of real want a JSON body, be it an empty one (http-api §1.9).
+        ...(call.method === 'GET' ? {} : { body: call.body ?? {} }),
+        ...(call.rawBody === undefined ? {} : { rawBody: call.rawBody }),
+        ...(call.headers === undefined ? {} : { headers: call.headers }),
+        signal: this.#signal,
+      })
+      const retry = this.#retryOf(call, answer, again, limited_ms)
+      if (retry === undefined) return answer
+      again[retry.reason] += 1
+      if (retry.reason === '429') {
+        limited_ms += retry.wait_ms
+        this.#onWait(Math.ceil(retry.wait_ms / 1_000))
+      }
+      this.#retries.add(retry.reason, retry.wait_ms)
+      await this.#pause(retry.wait_ms)
     }
+  }
+
+  /** Ends with the abort's own reason, which says more than the timer's. */
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#signal }).catch(() => this.#signal?.throwIfAborted())
+  }
+
+  #retryOf(
+    call: Call<unknown>,
+    answer: HttpAnswer,
+    again: Readonly<Record<RetryReason, number>>,
+    limited_ms: number,
+  ): { reason: RetryReason; wait_ms: number } | undefined {
+    if (answer.status === 429) {
+      const wait_ms = retryAfterMs(answer)
+      // A target that once let a whole wait go by in vain is asked once from then on, until it answers something else.
+      if (!this.#limitedInVain && limited_ms + wait_ms <= this.#patience_ms) return { reason: '429', wait_ms }
+      this.#limitedInVain = true
+      return undefined
+    }
+    this.#limitedInVain = false
+    const wait_ms = WRITE_RETRIES_AFTER_MS[again['502 on a write']]
+    if (answer.status === 502 && call.retriesBadGateway && wait_ms !== undefined)
+      return { reason: '502 on a write', wait_ms }
+    if (answer.failed === 'connection' && call.method === 'GET' && again['no answer'] < READ_RETRIES)
+      return { reason: 'no answer', wait_ms: READ_RETRY_AFTER_MS }
+    return undefined
   }
 }
 
 /** Retry-After in seconds, else the window's end in X-RateLimit-Reset, else a second. Bounded: the header is the target's. */
 function retryAfterMs(answer: HttpAnswer): number {
   const retryAfter = Number(answer.headers['retry-after'])
-  if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(retryAfter * 1_000, 65_000)
+  if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(Math.max(retryAfter * 1_000, 100), 65_000)
   const reset = Number(answer.headers['x-ratelimit-reset'])
   if (Number.isFinite(reset) && reset > 0) return Math.min(Math.max(reset * 1_000 - Date.now(), 500), 65_000)
   return 1_000
-}
-
-function dataOf<T = Record<string, unknown>>(answer: HttpAnswer, what: string): T {
-  const data = recordOf(answer.json)?.data
-  if (answer.status < 200 || answer.status > 299 || data === undefined || data === null)
-    throw new ConmanError(what, answer)
-  return data as T
-}
-
-function sessionOf(answer: HttpAnswer, what: string): Session {
-  const data = dataOf(answer, what)
-  const user = recordOf(data.user)
-  const token = data.token
-  if (typeof token !== 'string' || !user) throw new ConmanError(`${what}: no session came back`, answer)
-  return { token, userId: text(user, 'id'), email: text(user, 'email') }
-}
-
-function appOf(row: Record<string, unknown>): App {
-  return {
-    id: text(row, 'id'),
-    name: text(row, 'name'),
-    repoPath: text(row, 'repo_path'),
-    integrationBranch: text(row, 'integration_branch'),
-  }
-}
-
-function workspaceOf(row: Record<string, unknown>): Workspace {
-  return { id: text(row, 'id'), branch: text(row, 'branch_name'), headSha: text(row, 'head_sha') }
-}
-
-/** A member of an answer that the contract says is text. */
-function text(row: Record<string, unknown>, key: string): string {
-  const value = row[key]
-  if (typeof value !== 'string') throw new Error(`the target's answer has no text '${key}'`)
-  return value
-}
-
-export function recordOf(value: unknown): Record<string, unknown> | undefined {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
-}
-
-function errorOf(answer: HttpAnswer): { code?: string; message?: string } {
-  const error = recordOf(recordOf(answer.json)?.error)
-  return {
-    ...(typeof error?.code === 'string' ? { code: error.code } : {}),
-    message: typeof error?.message === 'string' ? error.message : answer.text.slice(0, 120).replace(/\s+/g, ' '),
-  }
 }
 
 export function sha256(bytes: Buffer | string): string {

@@ -4,8 +4,10 @@
 import { createHash } from 'node:crypto'
 import { UsageError } from '../errors.ts'
 import type { Fingerprint } from '../result.ts'
+import { login } from './conman/platform.ts'
 import { type Conman, ConmanError, recordOf } from './conman.ts'
 import type { HttpAnswer } from './http.ts'
+import { look } from './times.ts'
 
 /** The health of a real Conman, or one line about what answers instead. */
 export async function demandConman(conman: Conman): Promise<HttpAnswer> {
@@ -16,7 +18,7 @@ export async function demandConman(conman: Conman): Promise<HttpAnswer> {
     throw new UsageError(
       `${where} cannot be reached: ${answer.failure}`,
       tls
-        ? 'mend the certificate, or name its authority in NODE_EXTRA_CA_CERTS; a target that cannot be trusted is not tested'
+        ? 'mend the certificate, or name its authority in CONMAN_CA_FILE (ca_file); a target that cannot be trusted is not tested'
         : 'is the server up, and is CONMAN_BASE_URL its address as seen from here?',
     )
   }
@@ -43,9 +45,11 @@ export async function demandConman(conman: Conman): Promise<HttpAnswer> {
   return answer
 }
 
-export async function demandLogin(conman: Conman, admin: { email: string; password: string }): Promise<void> {
+/** Logs in, or says in one line why that does not work. Returns how long the target took, in ms. */
+export async function demandLogin(conman: Conman, admin: { email: string; password: string }): Promise<number> {
   try {
-    await conman.login(admin.email, admin.password)
+    const { answer } = await conman.exchange(undefined, login(admin.email, admin.password))
+    return answer.duration_ms
   } catch (cause) {
     if (cause instanceof ConmanError && (cause.status === 401 || cause.status === 403)) {
       throw new UsageError(
@@ -59,24 +63,38 @@ export async function demandLogin(conman: Conman, admin: { email: string; passwo
   }
 }
 
-export async function fingerprintOf(
-  conman: Conman,
-  known: Pick<Fingerprint, 'kind' | 'address' | 'capabilities' | 'settings' | 'mongodb'>,
-): Promise<Fingerprint> {
-  const health = await conman.health()
-  const openapi = await conman.http.request('GET', '/api/openapi.json')
-  const version = recordOf(health.json)?.version
-  return {
-    ...known,
-    version: typeof version === 'string' ? clip(version) : null,
-    openapi_sha256: openapi.status === 200 ? createHash('sha256').update(openapi.text).digest('hex') : null,
-    health: componentsOf(health),
-    headers: Object.keys(health.headers).sort().slice(0, 50).map(clip),
+/** How long a login takes on a stack of our own, where nobody has logged in before; null when it does not work. */
+export async function loginTime(conman: Conman, admin: { email: string; password: string }): Promise<number | null> {
+  try {
+    return await demandLogin(conman, admin)
+  } catch {
+    return null
   }
 }
 
-function componentsOf(answer: HttpAnswer): { name: string; status: string }[] {
-  const components = recordOf(answer.json)?.components
+/** `login_ms`: how long the one login took that opened the target. Never an error, whatever comes back. */
+export async function fingerprintOf(
+  conman: Conman,
+  known: Pick<Fingerprint, 'kind' | 'address' | 'capabilities' | 'settings' | 'mongodb'>,
+  login_ms: number | null = null,
+): Promise<Fingerprint> {
+  const { health, openapi, times } = await look(conman.http)
+  const version = recordOf(health?.json)?.version
+  return {
+    ...known,
+    version: typeof version === 'string' ? clip(version) : null,
+    openapi_sha256: openapi?.status === 200 ? createHash('sha256').update(openapi.text).digest('hex') : null,
+    health: componentsOf(health),
+    headers: Object.keys(health?.headers ?? {})
+      .sort()
+      .slice(0, 50)
+      .map(clip),
+    times: { ...times, login_ms: login_ms === null ? null : Math.round(login_ms * 10) / 10 },
+  }
+}
+
+function componentsOf(answer: HttpAnswer | undefined): { name: string; status: string }[] {
+  const components = recordOf(answer?.json)?.components
   if (!Array.isArray(components)) return []
   return components.slice(0, 20).map((component) => {
     const row = recordOf(component)

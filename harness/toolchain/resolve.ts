@@ -43,11 +43,12 @@ export interface ResolveOptions {
 export async function resolveTool(name: ToolName, options: ResolveOptions): Promise<Tool> {
   const found = await searchTool(name, options)
   if (found.tool !== undefined) return found.tool
-  const places = found.tried.map((attempt) => `  ${describe(attempt)}`).join('\n')
-  throw new UsageError(
-    `${name} ${wanted(PROGRAMS[name])} was not found:\n${places}`,
-    found.remedy ?? PROGRAMS[name].remedy,
-  )
+  throw notFound(name, found)
+}
+
+export function notFound(name: ToolName, { tried, remedy }: Search): UsageError {
+  const places = tried.map((attempt) => `  ${describe(attempt)}`).join('\n')
+  return new UsageError(`${name} ${wanted(PROGRAMS[name])} was not found:\n${places}`, remedy ?? PROGRAMS[name].remedy)
 }
 
 /** Like `resolveTool`, but tells the whole story instead of throwing. Throws UsageError only for an explicit path that does not do. */

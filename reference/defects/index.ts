@@ -4,6 +4,7 @@ import { auditMissing } from './audit-missing.ts'
 import type { Defect } from './defect.ts'
 import { doubledEdit } from './doubled-edit.ts'
 import { lostEdit } from './lost-edit.ts'
+import { noRollback } from './no-rollback.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowWrite } from './slow-write.ts'
 import { write5xx } from './write-5xx.ts'
@@ -18,6 +19,7 @@ export const DEFECTS: readonly Defect[] = [
   auditMissing,
   slowHistory,
   writeQueue,
+  noRollback,
 ]
 
 export function defectById(id: string): Defect | undefined {

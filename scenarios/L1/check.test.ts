@@ -101,6 +101,69 @@ test('exactly the limit passes, a millisecond more fails', () => {
   })
 })
 
+describe('on a target that limits its rate', () => {
+  test('an edit that passed in the end is acknowledged, but the load was not the specified one', () => {
+    const verdict = judge(but((e) => (e.throttled = 12)))
+    expect(verdict).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringMatching(
+        /^12 answers were 429: .*5 edits a minute and user are below the specified limit of 30/,
+      ),
+      remedy: expect.stringContaining('CONMAN_RATE_LIMIT_USER_PER_MINUTE'),
+    })
+  })
+
+  test('one that was refused to the end is no failure of editing', () => {
+    const refused = but((e) => {
+      e.throttled = 3
+      change(e.edits.slice(0, 1), { status: 429, commit: null })
+      e.read_by_git!.commits.shift()
+      e.read_by_git!.files.shift()
+      e.read_by_api.shift()
+    })
+    expect(judge(refused).outcome).toBe('not-verified')
+  })
+
+  test('a refusal of another kind still is', () => {
+    const refused = but((e) => {
+      e.throttled = 3
+      change(e.edits.slice(0, 1), { status: 503, commit: null })
+    })
+    expect(judge(refused)).toMatchObject({ outcome: 'fail', because: expect.stringContaining('HTTP 503 × 1') })
+  })
+})
+
+test('a load that was held back by the bound of the target is not the specified one', () => {
+  const held = (gap_ms: number) =>
+    but((e) => {
+      e.rate_bound_per_s = 100
+      for (const [index, edit] of e.edits.entries()) edit.started_ms = index * gap_ms
+    })
+  expect(judge(held(10))).toMatchObject({
+    outcome: 'not-verified',
+    because: expect.stringContaining('it was held at 100 requests/s'),
+  })
+  expect(judge(held(12)).outcome).toBe('pass')
+})
+
+describe('a load that ended itself', () => {
+  const stopped = (status: number) =>
+    but((e) => {
+      e.stopped_at_5xx_share = 0.1
+      e.edits = e.edits.slice(0, 100)
+      change(e.edits.slice(50), { status, commit: null })
+    })
+
+  test('fails for what was answered until then, and says that it ended', () => {
+    const { outcome, findings } = judge(stopped(500))
+    expect(outcome).toBe('fail')
+    expect(findings[0]).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringContaining('it ended itself once 10 % of the answers were 5xx or none'),
+    })
+  })
+})
+
 describe('saved evidence of real runs is judged as it was then', () => {
   const saved = (name: string) =>
     JSON.parse(readFileSync(new URL(`../../fixtures/L1/${name}.json`, import.meta.url), 'utf8')) as EditEvidence

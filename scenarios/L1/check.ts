@@ -12,6 +12,7 @@ import {
   latencyFinding,
   ledgerFindings,
   percentileFinding,
+  throttledFinding,
 } from './claims.ts'
 import type { EditEvidence } from './evidence.ts'
 import { editGatherer } from './gather.ts'
@@ -40,6 +41,7 @@ export const concurrentEdits: Check<EditEvidence> = {
     const slowest = durations.at(-1)
     const findings = [
       generatorFinding(evidence),
+      throttledFinding(evidence),
       acknowledgedFinding(evidence),
       latencyFinding(evidence, limits),
       ...ledgerFindings(evidence),
@@ -166,6 +168,7 @@ function steady(input: {
       const p99 = durations.length >= fewestSamplesFor(0.99) ? percentile(durations, 0.99) : undefined
       const findings = [
         generatorFinding(evidence),
+        throttledFinding(evidence),
         percentileFinding(evidence, limits),
         failedShareFinding(evidence, limits),
         ...ledgerFindings(evidence),
@@ -194,6 +197,9 @@ function verifiedBy(evidence: EditEvidence): Capability[] {
 }
 
 function remedyOf(evidence: EditEvidence): string {
+  if ((evidence.throttled ?? 0) > 0) {
+    return 'raise the limits of a deployment that is there to be tested (CONMAN_RATE_LIMIT_USER_PER_MINUTE and …_WRITE_PER_MINUTE; CONMAN_HTTP_RATE_LIMIT_PER_SECOND), and run again'
+  }
   return evidence.read_by_git === null
     ? 'read evidence.json by the edit keys above; git itself was not asked: hand over access to the repositories for that half'
     : 'read evidence.json and the logs beside it by the edit keys above'

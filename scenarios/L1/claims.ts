@@ -4,6 +4,7 @@
 import type { Finding, Limits, Measured } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
 import { keeps } from '../../harness/verdict.ts'
+import { wasHeld } from '../lib/manners-settings.ts'
 import type { EditEvidence } from './evidence.ts'
 import { eachOnce, reconcileCommits, reconcileFiles } from './ledger.ts'
 
@@ -16,6 +17,13 @@ export function generatorFinding(evidence: EditEvidence): Finding {
   // 99: a threshold was missed, which is a measurement; every other code is a fault of the generator.
   else if (generator.exit_code !== 0 && generator.exit_code !== 99) {
     complaints.push(`k6 ended with exit code ${generator.exit_code}: ${generator.log_tail.at(-1) ?? 'no message'}`)
+  }
+  const stopped = evidence.stopped_at_5xx_share
+  if (stopped != null) complaints.push(`it ended itself once ${stopped * 100} % of the answers were 5xx or none`)
+  const bound = evidence.rate_bound_per_s
+  const starts = edits.flatMap(({ started_ms }) => started_ms ?? [])
+  if (bound != null && wasHeld(starts, bound)) {
+    complaints.push(`it was held at ${bound} requests/s, the bound for this target (CONMAN_LOAD_REQUESTS_PER_S_MAX)`)
   }
   if (!generator.summary_fresh) complaints.push('k6 wrote no summary')
   if (generator.thresholds.length === 0) complaints.push('k6 evaluated no threshold')
@@ -43,9 +51,35 @@ export function generatorFinding(evidence: EditEvidence): Finding {
       }
 }
 
+/** How many edits a user makes in a minute, at most; the specified limit of writes is 30 (E12 §6.4, RL2). */
+const EDITS_A_MINUTE = { L1: 5, 'L1.sample': 60, 'L1.open': 60 } as const
+const WRITES_A_MINUTE_SPECIFIED = 30
+
+/**
+ * A load that a rate limit slows down is not the one that the requirement names: its figures say nothing. That is no failure
+ * of what is measured here; the limits have checks of their own (RL1–RL3).
+ */
+export function throttledFinding({ throttled = 0, scenario }: EditEvidence): Finding {
+  const claim = 'no rate limit stands in the way of the load'
+  if (throttled === 0) return { claim, outcome: 'pass', because: 'no answer was 429', n: throttled }
+  const edits = EDITS_A_MINUTE[scenario]
+  const beside = edits <= WRITES_A_MINUTE_SPECIFIED ? 'below' : 'above'
+  return {
+    claim,
+    outcome: 'not-verified',
+    because: `${throttled} answers were 429: a rate limit of the target kept the load from being made as specified (${edits} edits a minute and user are ${beside} the specified limit of ${WRITES_A_MINUTE_SPECIFIED} writes)`,
+    n: throttled,
+  }
+}
+
+/** Edits that ended. One that a rate limit refused to its end was never the target's to acknowledge. */
+function endedOf({ edits }: EditEvidence): EditEvidence['edits'] {
+  return edits.filter((edit) => edit.duration_ms !== null && edit.status !== 429)
+}
+
 export function acknowledgedFinding(evidence: EditEvidence): Finding {
   const claim = 'every edit is acknowledged'
-  const ended = evidence.edits.filter((edit) => edit.duration_ms !== null)
+  const ended = endedOf(evidence)
   const refused = ended.filter((edit) => edit.commit === null)
   const measured: Measured = { value: ended.length - refused.length, unit: 'edits', label: 'acknowledged' }
   const n = ended.length
@@ -168,7 +202,7 @@ export function percentileFinding(evidence: EditEvidence, limits: Limits): Findi
 export function failedShareFinding(evidence: EditEvidence, limits: Limits): Finding {
   const claim = 'fewer edits fail than allowed'
   const limit = limits.failed_share_max!
-  const ended = evidence.edits.filter((edit) => edit.duration_ms !== null)
+  const ended = endedOf(evidence)
   const failed = ended.filter((edit) => edit.commit === null)
   const n = ended.length
   if (n === 0) return { claim, outcome: 'not-verified', because: 'no edit ended', limit, n }

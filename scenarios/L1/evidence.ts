@@ -17,6 +17,12 @@ export const EditEvidenceSchema = Type.Object(
     generator: GeneratorSchema,
     iterations_finished: Type.Integer(),
     exceptions: Type.Integer(),
+    /** Answers of 429, each of which was sent again as the target asked. Absent in runs of earlier versions. */
+    throttled: Type.Optional(Type.Integer()),
+    /** The bound on requests a second that k6 kept to; null on a stack of our own. Absent in runs of earlier versions. */
+    rate_bound_per_s: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
+    /** The bound at which the load ended itself; null when it did not. Absent in runs of earlier versions. */
+    stopped_at_5xx_share: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
     /** Every edit that was attempted, in the order of its start. */
     edits: Type.Array(
       Type.Object(

@@ -8,8 +8,10 @@ import { GitRepository } from '../../harness/git.ts'
 import { type K6Sample, runK6 } from '../../harness/k6.ts'
 import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
-import { sha256 } from '../../harness/target/conman.ts'
+import { readFile } from '../../harness/target/conman/workspaces.ts'
+import { ConmanError, sha256 } from '../../harness/target/conman.ts'
 import { type SeededApp, seedEditors } from '../../seed/editors.ts'
+import { mannersOf, stoppedAt, THROTTLE_WAIT_S_MAX } from '../lib/manners-settings.ts'
 import type { EditorUser, EditSettings } from '../lib/settings.ts'
 import { editContent, editKey, editPath } from './edit.ts'
 import { type EditEvidence, EditEvidenceSchema } from './evidence.ts'
@@ -35,6 +37,7 @@ export function editGatherer(scenario: Scenario, title: string): Gatherer<EditEv
     needs: ['http', 'repositories'],
     effect: 'writes',
     leaves: 'an app, a member and a workspace for each user, and the files that they write',
+    load: ({ L1 }) => ({ users: L1.users, requests_per_s: scenario === 'L1.open' ? L1.open_rate_per_s : null }),
     expected_s: ({ L1 }) => (scenario === 'L1' ? 20 : L1.sample_duration_s + 20),
     gather: (run) => gatherEdits(run, scenario),
   }
@@ -57,6 +60,7 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
     pauseS: sizes.sample_pause_s,
     ratePerS: sizes.open_rate_per_s,
     requestTimeoutS: REQUEST_TIMEOUT_S,
+    ...mannersOf(run.target.loadBounds),
   }
   run.progress.say(
     scenario === 'L1'
@@ -67,8 +71,15 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
   const { generator, samples, counters } = await runK6(run, {
     entry: fileURLToPath(new URL('./script.ts', import.meta.url)),
     settings,
-    metrics: ['edit_attempted', 'edit_ms', 'edit_acknowledged', 'edit_exceptions', 'edit_iterations_finished'],
-    bound_s: worst_s + 2 * REQUEST_TIMEOUT_S + 30,
+    metrics: [
+      'edit_attempted',
+      'edit_ms',
+      'edit_acknowledged',
+      'edit_exceptions',
+      'edit_iterations_finished',
+      'throttled',
+    ],
+    bound_s: worst_s + 2 * REQUEST_TIMEOUT_S + THROTTLE_WAIT_S_MAX + 30,
     label: scenario,
   })
   const edits = editsOf(samples, runKey, scenario)
@@ -84,6 +95,9 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
     generator,
     iterations_finished: counters.edit_iterations_finished ?? 0,
     exceptions: counters.edit_exceptions ?? 0,
+    throttled: counters.throttled ?? 0,
+    rate_bound_per_s: run.target.loadBounds?.requests_per_s_max ?? null,
+    stopped_at_5xx_share: stoppedAt(generator, run.target.loadBounds),
     edits,
     read_by_api: await readByApi(run, seeded, edits),
     read_by_git: await readByGit(run, seeded, edits, runKey),
@@ -153,14 +167,15 @@ async function readByApi(run: Run, seeded: SeededApp, edits: readonly Edit[]): P
   const found = await mapInParallel(wanted, READERS, async ({ user, path }) => {
     run.signal.throwIfAborted()
     const editor = seeded.users[user - 1]!
-    let answer = await run.target.conman.readFile(editor.token, seeded.app.id, editor.workspace.id, path)
+    const call = readFile(seeded.app.id, editor.workspace.id, path)
+    let { answer, value } = await run.target.conman.attempt(editor.token, call)
     // What could not be read is read again: a hiccup while reading is not a lost edit.
     for (let attempt = 0; attempt < 2 && answer.status !== 200 && answer.status !== 404; attempt += 1) {
       await delay(250, undefined, { signal: run.signal })
-      answer = await run.target.conman.readFile(editor.token, seeded.app.id, editor.workspace.id, path)
+      ;({ answer, value } = await run.target.conman.attempt(editor.token, call))
     }
     run.progress.update(`reconciling through the API: ${++read} of ${wanted.length}`)
-    return { user, path, status: answer.status, sha256: answer.bytes === null ? null : sha256(answer.bytes) }
+    return { user, path, status: answer.status, sha256: value instanceof ConmanError ? null : sha256(value) }
   })
   return found.sort((a, b) => a.user - b.user || a.path.localeCompare(b.path))
 }

@@ -7,10 +7,11 @@
 import { sleep } from 'k6'
 import encoding from 'k6/encoding'
 import exec from 'k6/execution'
-import http from 'k6/http'
 import { Counter, Trend } from 'k6/metrics'
 import type { Options } from 'k6/options'
+import { THROTTLE_WAIT_S_MAX } from '../lib/manners-settings.ts'
 import type { EditSettings } from '../lib/settings.ts'
+import { request, stopThresholds } from '../lib/target-manners.ts'
 import { editContent, editKey, editMessage, editPath } from './edit.ts'
 
 declare const __ENV: Record<string, string>
@@ -40,7 +41,8 @@ const shapes: Record<EditSettings['scenario'], NonNullable<Options['scenarios']>
     vus: settings.users.length,
     iterations: 1,
     startTime: `${WARM_UP_S}s`,
-    maxDuration: `${settings.filesPerUser * settings.requestTimeoutS}s`,
+    // A target that limits its rate may have each user wait.
+    maxDuration: `${settings.filesPerUser * settings.requestTimeoutS + THROTTLE_WAIT_S_MAX}s`,
     gracefulStop: `${settings.requestTimeoutS}s`,
   },
   'L1.sample': {
@@ -77,8 +79,9 @@ export const options: Options = {
     },
     [scenario === 'L1' ? 'L1' : scenario.replace('.', '_')]: shapes[scenario],
   },
-  thresholds:
-    scenario === 'L1'
+  thresholds: {
+    ...stopThresholds(settings, WARM_UP_S + 2),
+    ...(scenario === 'L1'
       ? {
           edit_ms: [`max<=${settings.latencyLimitMs}`],
           edit_attempted: [`count==${expectedEdits}`],
@@ -91,7 +94,8 @@ export const options: Options = {
           edit_attempted: ['count>0'],
           edit_exceptions: ['count==0'],
           edit_iterations_finished: ['count>0'],
-        },
+        }),
+  },
   summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
   noConnectionReuse: false,
   discardResponseBodies: true,
@@ -105,7 +109,8 @@ function edit(userIndex: number, number: number): void {
   const path = editPath(scenario, user.number, number)
   attempted.add(1, { key })
   const started = Date.now()
-  const response = http.put(
+  const response = request(
+    'PUT',
     `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
     JSON.stringify({
       path,
@@ -155,11 +160,18 @@ function guarded(body: () => void): void {
 
 export function warm_up(): void {
   const user = settings.users[exec.scenario.iterationInTest % settings.users.length]!
-  http.get(`${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`, {
-    headers: { authorization: `Bearer ${user.token}` },
-    tags: { name: 'warm-up' },
-  })
-  http.put(
+  request(
+    'GET',
+    `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
+    null,
+    {
+      headers: { authorization: `Bearer ${user.token}` },
+      tags: { name: 'warm-up' },
+    },
+    'warm-up',
+  )
+  request(
+    'PUT',
     `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
     JSON.stringify({
       path: `warm-up/service-${user.number}.json`,
@@ -170,6 +182,7 @@ export function warm_up(): void {
       headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
       tags: { name: 'warm-up' },
     },
+    'warm-up',
   )
 }
 

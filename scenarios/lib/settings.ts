@@ -1,5 +1,7 @@
 // What Node hands to a k6 script: one JSON file, named by the environment variable READINESS_SETTINGS. Types only.
 
+import type { Manners } from './manners-settings.ts'
+
 export interface EditorUser {
   /** 1…n: chosen by the scenario's own iteration number, so that a script can be split over several machines. */
   number: number
@@ -8,7 +10,7 @@ export interface EditorUser {
   workspaceId: string
 }
 
-export interface EditSettings {
+export interface EditSettings extends Manners {
   /** Marks this run's edits: part of every key, path-independent. */
   run: string
   scenario: 'L1' | 'L1.sample' | 'L1.open'
