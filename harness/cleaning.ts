@@ -32,18 +32,26 @@ export interface RunMade {
   lines: readonly MadeLine[]
 }
 
-/** What the specification has no route for; real has even less (contract: http-api §2.15, §3.2). */
+/**
+ * What the specification has no route for; real has even less (contract: http-api §2.15, §3.2). Who has the database or the
+ * repositories finds it by its id in the collection, or by its name, that stands in brackets (data-and-runtime §1.3).
+ */
 const WITHOUT_A_ROUTE: Readonly<Record<string, string>> = {
-  app: 'an app cannot be deleted over the API; its repository stays too',
-  user: 'an account cannot be deleted over the API',
-  workspace: 'a workspace and its branch cannot be deleted over the API',
-  changeset: 'only one that waits for its review can be closed over the API',
-  release: 'a release and its tag cannot be deleted over the API',
-  deployment: 'a deployment is a record, and stays',
-  environment: 'environments go only by being replaced; their app stays anyway',
-  profile: 'a runtime profile cannot be deleted over the API',
-  comment: 'a comment cannot be deleted over the API',
+  app: 'an app cannot be deleted over the API (apps)',
+  repository: 'a repository cannot be deleted over the API (git storage)',
+  user: 'an account cannot be deleted over the API (users, app_memberships)',
+  workspace: 'a workspace and its branch cannot be deleted over the API (workspaces, git storage)',
+  changeset: 'only one that waits for its review can be closed over the API (changesets)',
+  release: 'a release and its tag cannot be deleted over the API (release_batches, git storage)',
+  deployment: 'a deployment is a record, and stays (deployments)',
+  environment: 'environments go only by being replaced; their app stays anyway (environments)',
+  profile: 'a runtime profile cannot be deleted over the API (runtime_profiles)',
+  comment: 'a comment cannot be deleted over the API (changeset_comments)',
+  'audit rows': 'they are there to stay (audit_events)',
 }
+
+/** Of these a list was read, and by it each is known: a lost answer leaves nothing open. */
+const LISTED = new Set(['app', 'member', 'changeset', 'temp-env'])
 
 const REVIEWABLE = ['submitted', 'in_review', 'changes_requested']
 const TEMPORARY_ENDED = ['deleted', 'expired']
@@ -100,7 +108,7 @@ class AppCleaner {
     const ours = members.filter(({ email }) => email !== null && isMailOf(this.#options.made.prefix, email))
     const emailOf = new Map(ours.map(({ userId, email }) => [userId, email!]))
     await this.#temporaryEnvironments(emailOf)
-    await this.#changesets()
+    await this.#changesets(emailOf)
     await this.#invites(new Set(members.map(({ email }) => email)))
     for (const { userId, email } of ours) {
       await this.#attempt({ kind: 'member', id: userId, name: email, app_id: appId }, this.#adminToken, () =>
@@ -109,16 +117,17 @@ class AppCleaner {
     }
   }
 
-  /** The whole app is the run's, or else what its ledger names. */
-  #isOfRun(kind: string, id: string): boolean {
-    return carries(this.#options.made.prefix, this.#app.name) || this.#ids.of(kind).has(id)
+  /** What its ledger names, or one of its people made. Others may have been let into its app, or have used it again. */
+  #isOfRun(kind: string, id: string, person: string | null, emailOf: ReadonlyMap<string, string>): boolean {
+    return this.#ids.of(kind).has(id) || (person !== null && emailOf.has(person))
   }
 
   async #temporaryEnvironments(emailOf: ReadonlyMap<string, string>): Promise<void> {
     const { conman } = this.#options
     const appId = this.#app.id
     const there = await this.#list(() => conman.all(this.#adminToken, listTemporary(appId)))
-    for (const one of there.filter(({ id, state }) => this.#isOfRun('temp-env', id) && !ended(state))) {
+    for (const one of there.filter(({ state }) => !ended(state))) {
+      if (!this.#isOfRun('temp-env', one.id, one.ownerId, emailOf)) continue
       const thing = { kind: 'temp-env', id: one.id, name: one.sourceId, app_id: appId }
       const email = one.ownerId === null ? undefined : emailOf.get(one.ownerId)
       // Some targets let only its owner delete one (HD104).
@@ -127,11 +136,12 @@ class AppCleaner {
     }
   }
 
-  async #changesets(): Promise<void> {
+  async #changesets(emailOf: ReadonlyMap<string, string>): Promise<void> {
     const { conman } = this.#options
     const appId = this.#app.id
     const there = await this.#list(() => conman.all(this.#adminToken, listChangesets(appId)))
-    for (const { id, title, state } of there.filter(({ id }) => this.#isOfRun('changeset', id))) {
+    for (const { id, title, state, authorUserId } of there) {
+      if (!this.#isOfRun('changeset', id, authorUserId, emailOf)) continue
       const thing = { kind: 'changeset', id, name: title, app_id: appId }
       if (REVIEWABLE.includes(state)) await this.#attempt(thing, this.#adminToken, () => review(appId, id, 'reject'))
       else if (!isClosed(state))
@@ -187,21 +197,52 @@ class AppCleaner {
   }
 }
 
-/** What the ledger names and no route removes: once each, with what is known of it. */
+/** What no route removes, once each, with what is known of it; then what may have been made, for nobody was told. */
 function remaining({ removed, stays }: Cleaning, { lines, prefix }: RunMade, apps: readonly App[]): void {
   const told = new Set([...removed, ...stays].map(keyOf))
-  const things: Thing[] = [
-    ...apps
-      .filter(({ name }) => carries(prefix, name))
-      .map(({ id, name }) => ({ kind: 'app', id, name, app_id: null })),
-    ...lines.filter(({ phase }) => phase === 'made').map(({ kind, id, name, app_id }) => ({ kind, id, name, app_id })),
-  ]
-  for (const thing of things) {
-    const because = WITHOUT_A_ROUTE[thing.kind]
-    if (because === undefined || thing.kind === 'changeset' || told.has(keyOf(thing))) continue
+  const tell = (thing: Thing, because: string) => {
+    if (told.has(keyOf(thing))) return
     told.add(keyOf(thing))
     stays.push({ ...thing, because })
   }
+  const ofApps = apps.flatMap(({ id, name, repoPath }): Thing[] => [
+    ...(carries(prefix, name)
+      ? [
+          { kind: 'app', id, name, app_id: null },
+          { kind: 'repository', id: null, name: repoPath, app_id: id },
+        ]
+      : []),
+    { kind: 'audit rows', id: null, name, app_id: id },
+  ])
+  const made = lines.filter(({ phase }) => phase === 'made').map(thingOf)
+  for (const thing of [...ofApps, ...made]) {
+    const because = WITHOUT_A_ROUTE[thing.kind]
+    if (because !== undefined && thing.kind !== 'changeset') tell(thing, because)
+  }
+  for (const line of unanswered(lines)) {
+    if (!LISTED.has(line.kind)) tell(thingOf(line), 'no answer told whether it was made, and no list of the API does')
+  }
+}
+
+function thingOf({ kind, id, name, app_id }: MadeLine): Thing {
+  return { kind, id, name, app_id }
+}
+
+/** Intents without an end. The end of one that had no name yet brings it: a default workspace is known by its branch only then. */
+export function unanswered(lines: readonly MadeLine[]): MadeLine[] {
+  const open: MadeLine[] = []
+  for (const line of lines) {
+    if (line.phase === 'intent') {
+      open.push(line)
+      continue
+    }
+    const alike = (name: string | null) =>
+      open.findIndex((one) => one.kind === line.kind && one.app_id === line.app_id && one.name === name)
+    const exact = alike(line.name)
+    const index = exact === -1 ? alike(null) : exact
+    if (index !== -1) open.splice(index, 1)
+  }
+  return open
 }
 
 function keyOf({ kind, id, name }: Thing): string {

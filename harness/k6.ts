@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
+import { getCACertificates } from 'node:tls'
 import { createGunzip } from 'node:zlib'
 import { build } from 'esbuild'
 import { type Static, Type } from 'typebox'
@@ -99,13 +100,20 @@ function boundFlags({ target }: Run): string[] {
   return [
     '--max-redirects',
     '0',
-    ...(loadBounds === undefined ? [] : ['--rps', String(Math.max(1, Math.floor(loadBounds.requests_per_s_max)))]),
+    ...(loadBounds === undefined ? [] : ['--rps', String(Math.floor(loadBounds.requests_per_s_max))]),
   ]
 }
 
-/** The private authority that vouches for the target, beside nothing else. */
-function trust({ target }: Run): Record<string, string> {
-  return target.caFile === undefined ? {} : { SSL_CERT_FILE: target.caFile }
+/**
+ * The authorities that the harness itself trusts, and the private one beside them: where k6 trusted others, whole loads would
+ * fail by a certificate that nothing is wrong with.
+ */
+function trust({ target }: Run, folder: string): Record<string, string> {
+  if (!target.baseUrl.startsWith('https:')) return {}
+  const file = join(folder, 'authorities.pem')
+  const named = target.caFile === undefined ? [] : [readFileSync(target.caFile, 'utf8')]
+  writeFileSync(file, [...getCACertificates('default'), ...named].join('\n'))
+  return { SSL_CERT_FILE: file }
 }
 
 /**
@@ -156,7 +164,7 @@ export async function runK6(
     ],
     {
       cwd: folder,
-      env: k6Environment({ ...run.marker(), ...trust(run) }),
+      env: k6Environment({ ...run.marker(), ...trust(run, folder) }),
       stdio: ['ignore', log, log],
       detached: true,
     },

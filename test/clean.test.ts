@@ -97,6 +97,19 @@ async function makeThings(prefix: string): Promise<Made> {
   return { appId: app.id, temporary: temporary.environment.id, draft, submitted, invite: invited.id!, lines }
 }
 
+/** Somebody who was let into the run's app, and works there: of the run is only what its own people made. */
+async function workAsGuest(appId: string): Promise<void> {
+  const conman = new Conman(http)
+  const { token } = await conman.login(admin.email, admin.password)
+  const password = passwordOf('guest', admin.password)
+  const guest = await conman.join(token, appId, { email: 'guest@example.test', name: 'Guest', password, role: 'user' })
+  const workspace = await conman.defaultWorkspace(guest.token, appId)
+  const temporary = await conman.do(guest.token, createTemporary(appId, { kind: 'workspace', id: workspace.id }))
+  await conman.jobEnded(guest.token, appId, temporary.job!)
+  const sent = await conman.do(guest.token, submit(appId, await begin(conman, guest, appId, 'guest')))
+  await conman.jobEnded(guest.token, appId, sent.job!)
+}
+
 async function begin(conman: Conman, { token }: Session, appId: string, name: string): Promise<string> {
   const { id } = await conman.do(token, createWorkspace(appId, name))
   await conman.do(token, writeFile(appId, id, { path: `${name}.yaml`, content: Buffer.from(`${name}: 1\n`) }))
@@ -111,6 +124,7 @@ describe('what a run made', () => {
   let others: Made
   beforeAll(async () => {
     ours = await makeThings(PREFIX)
+    await workAsGuest(ours.appId)
     // Other people's: a name that only begins alike, and one that contains the prefix.
     others = await makeThings(`${PREFIX}4`)
     await makeThings(`not-${PREFIX}`)
@@ -133,7 +147,7 @@ describe('what a run made', () => {
       ['temp-env', ours.temporary],
     ])
     expect(stays.map(({ kind }) => kind)).toEqual(
-      expect.arrayContaining(['app', 'changeset', 'member', 'user', 'workspace']),
+      expect.arrayContaining(['app', 'audit rows', 'changeset', 'member', 'repository', 'user', 'workspace']),
     )
     expect(stays.find(({ id }) => id === ours.draft)?.because).toMatch(/it is draft/)
 

@@ -2,7 +2,8 @@
 // rate limits obeyed, its redirects not followed. A proxy before a real stack sees each request, and spoils some.
 
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, request as httpRequest, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +13,7 @@ import { type Stack, startStack } from '../harness/stack/stack.ts'
 import { UNTHROTTLED } from '../harness/target/own-stack.ts'
 import type { EditEvidence } from '../scenarios/L1/evidence.ts'
 import { type Asked, AwkwardProxy, type Behaviour } from './awkward/proxy.ts'
+import { certificatesIn } from './certificates.ts'
 import { Sandbox } from './sandbox.ts'
 
 const sandbox = new Sandbox()
@@ -150,6 +152,31 @@ describe('a load', () => {
     expect(verdicts.checks[0]!.findings[0]!.because).toMatch(
       /it ended itself once 10 % of the answers were 5xx or none/,
     )
+  })
+
+  test('trusts the authorities that the harness trusts, a private one among them', async () => {
+    proxy.aim()
+    const { key, cert, ca } = certificatesIn(sandbox.folder)
+    const secure = createTlsServer({ key, cert }, (incoming, outgoing) => {
+      const { method, headers, url } = incoming
+      const onward = httpRequest(`${proxy.url}${url}`, { method: method!, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      })
+      incoming.pipe(onward)
+    }).listen(0, '127.0.0.1')
+    await expect.poll(() => secure.address()).not.toBeNull()
+    const host = `127.0.0.1:${(secure.address() as AddressInfo).port}`
+    const { code, verdicts } = await judged([...RUN, ...PATIENT], {
+      ...aim(),
+      CONMAN_BASE_URL: `https://${host}`,
+      CONMAN_CA_FILE: ca,
+      CONMAN_CONSENT_HOST: host,
+    })
+    expect(verdicts.checks[0]).toMatchObject({ id: 'L1', outcome: 'pass', n: 250 })
+    expect(code).toBe(0)
+    secure.closeAllConnections()
+    secure.close()
   })
 
   test('follows no redirect: credentials go nowhere else', async () => {

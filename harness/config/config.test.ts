@@ -275,6 +275,12 @@ describe('a file with something wrong', () => {
       /load\.stop_at_5xx_share must be <= 1/,
       /0 to 1/,
     ],
+    [
+      'less than a request a second',
+      withKeys('    load: {requests_per_s_max: 0.5}'),
+      /load\.requests_per_s_max must be >= 1/,
+      /Requests a second/i,
+    ],
     ['half a user', withKeys('    load: {users_max: 1.5}'), /load\.users_max must be a whole number/, /same time/],
     [
       'a repository twice',

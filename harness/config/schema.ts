@@ -118,7 +118,8 @@ export const UrlTargetSchema = Type.Object(
       Type.Object(
         {
           requests_per_s_max: Type.Optional(
-            Type.Number({ description: 'Requests a second of all generators together', exclusiveMinimum: 0 }),
+            // Less than one a second k6 cannot hold.
+            Type.Number({ description: 'Requests a second of all generators together', minimum: 1 }),
           ),
           users_max: Type.Optional(Type.Integer({ description: 'Users at the same time', minimum: 1 })),
           stop_at_5xx_share: Type.Optional(

@@ -1,23 +1,14 @@
 // The door of a URL, against a real Conman on a real stack: with everything handed over, with one thing that is wrong at a
 // time, behind a certificate of a private authority, and its log from a file and a command.
 
-import { execFileSync } from 'node:child_process'
-import {
-  appendFileSync,
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { certificatesIn } from '../../test/certificates.ts'
 import { ALL_CAPABILITIES } from '../capabilities.ts'
 import { aim } from '../config/aim.ts'
 import { UsageError } from '../errors.ts'
@@ -295,45 +286,3 @@ describe('a private authority', () => {
     await expect(refused).rejects.toMatchObject({ remedy: expect.stringContaining('CONMAN_CA_FILE') })
   })
 })
-
-/** An authority, and a certificate for 127.0.0.1 that it signed, by the openssl of the machine. */
-function certificatesIn(parent: string): { key: Buffer; cert: Buffer; ca: string } {
-  const path = join(parent, 'tls')
-  mkdirSync(path, { mode: 0o700 })
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: path, stdio: 'ignore' })
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  openssl(
-    'req',
-    '-x509',
-    ...newKey,
-    '-days',
-    '1',
-    '-subj',
-    '/CN=A private authority',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-  )
-  openssl('req', ...newKey, '-subj', '/CN=127.0.0.1', '-keyout', 'key.pem', '-out', 'request.pem')
-  writeFileSync(join(path, 'names'), 'subjectAltName=IP:127.0.0.1\n')
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    'request.pem',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-days',
-    '1',
-    '-extfile',
-    'names',
-    '-out',
-    'cert.pem',
-  )
-  const read = (name: string) => readFileSync(join(path, name))
-  return { key: read('key.pem'), cert: read('cert.pem'), ca: join(path, 'ca.pem') }
-}

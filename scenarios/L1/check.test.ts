@@ -133,6 +133,18 @@ describe('on a target that limits its rate', () => {
   })
 })
 
+test('an edit that k6 did not send, for it knows no authority that the harness knows, is no failure of the target', () => {
+  const verdict = judge(
+    but((e) =>
+      change(e.edits, { status: 0, commit: null, error: '1310 x509: certificate signed by unknown authority' }),
+    ),
+  )
+  expect(verdict).toMatchObject({
+    outcome: 'not-verified',
+    because: expect.stringContaining("does not know the authority of the target's certificate (250 edits)"),
+  })
+})
+
 test('a load that was held back by the bound of the target is not the specified one', () => {
   const held = (gap_ms: number) =>
     but((e) => {
@@ -154,6 +166,23 @@ describe('a load that ended itself', () => {
       change(e.edits.slice(50), { status, commit: null })
     })
 
+  test('whose share of failed edits is one of a handful of answers is not judged by it', () => {
+    const early = (count: number) =>
+      but(
+        (e) => {
+          e.stopped_at_5xx_share = 0.1
+          e.edits = e.edits.slice(0, count)
+          change(e.edits.slice(-3), { status: 500, commit: null })
+        },
+        'L1.sample',
+        1_000,
+      )
+    const share = (evidence: EditEvidence) =>
+      sampleAsWritten.evaluate(evidence, limits).findings.find(({ claim }) => claim === 'fewer edits fail than allowed')
+    expect(share(early(19))?.outcome).toBe('not-verified')
+    expect(share(early(20))?.outcome).toBe('fail')
+  })
+
   test('fails for what was answered until then, and says that it ended', () => {
     const { outcome, findings } = judge(stopped(500))
     expect(outcome).toBe('fail')
@@ -161,6 +190,9 @@ describe('a load that ended itself', () => {
       outcome: 'not-verified',
       because: expect.stringContaining('it ended itself once 10 % of the answers were 5xx or none'),
     })
+    expect(judge(stopped(500)).because).toMatch(
+      /^50 of 100 edits were not acknowledged: HTTP 500 × 50; the load ended itself/,
+    )
   })
 })
 

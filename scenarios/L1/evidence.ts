@@ -35,6 +35,11 @@ export const EditEvidenceSchema = Type.Object(
           /** Milliseconds since the first edit's start; null for an attempt that never ended. */
           started_ms: Type.Union([Type.Number(), Type.Null()]),
           duration_ms: Type.Union([Type.Number(), Type.Null()]),
+          /**
+           * When its last answer was there, in milliseconds since the first edit's start. Later than start and duration say where
+           * the edit was held by a bound on the rate, or sent again after a 429. Absent in runs of earlier versions.
+           */
+          ended_ms: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
           /** 0: no answer. Null: the attempt never ended. */
           status: Type.Union([Type.Integer(), Type.Null()]),
           /** The commit that a 2xx named; null: not acknowledged. */

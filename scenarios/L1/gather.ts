@@ -137,6 +137,7 @@ function editsOf(samples: readonly K6Sample[], runKey: string, scenario: Scenari
         sha256: sha256(editContent(runKey, user, edit)),
         started_ms: end ? Number(end.tags.started) - first : null,
         duration_ms: end ? round(end.value) : null,
+        ended_ms: end ? Number(end.tags.ended) - first : null,
         status: end ? Number(end.tags.status) : null,
         commit: end?.tags.commit ? end.tags.commit : null,
         error: end?.tags.error ?? '',

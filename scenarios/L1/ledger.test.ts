@@ -43,6 +43,13 @@ describe('files', () => {
     for (const winner of ['e1', 'e2']) expect(reconcileFiles(edits, file(`sha of ${winner}`)).lost).toEqual([])
   })
 
+  test('an edit that was held or sent again ended when its answer came, not a duration after its beginning', () => {
+    const edits = [edit('e1', { ended_ms: 1_100 }), edit('e2', { started_ms: 900, duration_ms: 100 })]
+    expect(reconcileFiles(edits, file('sha of e1')).lost).toEqual([])
+    const later = [edit('e1', { ended_ms: 1_100 }), edit('e2', { started_ms: 1_200 })]
+    expect(reconcileFiles(later, file('sha of e1')).lost).toHaveLength(1)
+  })
+
   test('what could not be read says nothing: neither lost nor there', () => {
     const result = reconcileFiles([edit('e1')], file(null, 500))
     expect(result).toMatchObject({ lost: [], altered: [] })

@@ -78,7 +78,7 @@ function couldBeLast(attempts: readonly Edit[], sha256: string): boolean {
 
 function endOf(edit: Edit): number {
   if (edit.commit === null || edit.started_ms === null || edit.duration_ms === null) return Number.POSITIVE_INFINITY
-  return edit.started_ms + edit.duration_ms
+  return Math.max(edit.started_ms + edit.duration_ms, edit.ended_ms ?? 0)
 }
 
 export interface CommitLedger {

@@ -133,6 +133,7 @@ function edit(userIndex: number, number: number): void {
     status: String(response.status),
     commit,
     started: String(started),
+    ended: String(Date.now()),
     error: response.error ? `${response.error_code} ${response.error}`.slice(0, 200) : '',
   })
   if (commit !== '') acknowledged.add(1)
