@@ -30,6 +30,18 @@ probe: ## walk the whole product flow once on the target, and say what differs f
 contract: setup ## the contract suite: the probe through every door
 	node_modules/.bin/node node_modules/vitest/vitest.mjs run --project harness test/contract.test.ts checklist/CONTRACT harness/target $(ARGS)
 
+loadtest-L5: ## a repository of 10,000 files is read: tree, files, diff, cold and warm
+	@$(call readiness,run L5 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-L7: ## 50 users list the queued changesets, closed and open model
+	@$(call readiness,run L7 --profile $(PROFILE) $(consent) $(ARGS))
+
+seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
+	@$(call readiness,seed $(ARGS))
+
+seed-scale: ## seed 10,000 changesets and 5,000 users on a stack that is kept up
+	@$(call readiness,seed --scale $(ARGS))
+
 prove: ## seed known defects: each must turn exactly its check red
 	@$(call readiness,prove $(ARGS))
 
@@ -75,4 +87,4 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
-.PHONY: help loadtest-L1 probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -3,7 +3,13 @@
 
 import { createHash } from 'node:crypto'
 import { contract } from '../checklist/CONTRACT/check.ts'
+import { databaseConcerns } from '../checklist/DC/check.ts'
+import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
+import { majorityWrites } from '../checklist/GL-R5/check.ts'
+import { requiredIndexes } from '../checklist/IX/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
+import { largeRepository } from '../scenarios/L5/check.ts'
+import { openListing, queuedListing } from '../scenarios/L7/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
 
@@ -11,7 +17,22 @@ import { UsageError } from './errors.ts'
 // biome-ignore lint/suspicious/noExplicitAny: a list of checks over different evidence has no narrower type
 export type AnyCheck = Check<any>
 
-export const CATALOGUE: readonly AnyCheck[] = [concurrentEdits, editsAudited, sampleAsWritten, openModel, contract]
+export const CATALOGUE: readonly AnyCheck[] = [
+  concurrentEdits,
+  editsAudited,
+  sampleAsWritten,
+  openModel,
+  contract,
+  largeRepository,
+  queuedListing,
+  openListing,
+  ...databaseConcerns,
+  majorityWrites,
+  indexedLists,
+  sortedByIndex,
+  // Last: by then everything has been used that is ever used.
+  ...requiredIndexes,
+]
 
 /**
  * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
@@ -21,7 +42,7 @@ export function selectChecks(names: readonly string[], profile: ProfileName): An
   if (names.length === 0) return CATALOGUE.filter((check) => check.profiles.includes(profile))
   const wanted = new Set<AnyCheck>()
   for (const name of names) {
-    const named = CATALOGUE.filter((check) => check.id === name || check.id.startsWith(`${name}.`))
+    const named = CATALOGUE.filter(({ id }) => id === name || id.startsWith(`${name}.`) || familyOf(id) === name)
     if (named.length === 0) {
       throw new UsageError(
         `there is no check '${name}'`,
@@ -38,6 +59,11 @@ export function selectChecks(names: readonly string[], profile: ProfileName): An
     for (const check of inProfile) wanted.add(check)
   }
   return CATALOGUE.filter((check) => wanted.has(check))
+}
+
+/** `IX` of `IX17`: the rows of one table. */
+function familyOf(id: string): string {
+  return id.replace(/\d+$/, '')
 }
 
 /** Changes whenever a requirement, a limit or the set of checks changes: two runs with the same hash are comparable. */

@@ -78,6 +78,38 @@ export class GitRepository {
     return result
   }
 
+  /** What a directory holds, one level deep; the root is ''. */
+  async entriesOf(revision: string, path: string): Promise<{ kind: 'file' | 'dir'; oid: string; name: string }[]> {
+    const { stdout } = await this.#run(['ls-tree', '-z', path === '' ? revision : `${revision}:${path}`])
+    return records(stdout).map((record) => {
+      const [mode, , oid] = record.slice(0, record.indexOf('\t')).split(' ') as [string, string, string]
+      return { kind: mode === '040000' ? 'dir' : 'file', oid, name: record.slice(record.indexOf('\t') + 1) }
+    })
+  }
+
+  /** Every file of a commit, with its size. */
+  async filesOf(revision: string): Promise<{ path: string; bytes: number }[]> {
+    const { stdout } = await this.#run(['ls-tree', '-r', '-l', '-z', revision])
+    return records(stdout).map((record) => ({
+      path: record.slice(record.indexOf('\t') + 1),
+      bytes: Number(record.slice(0, record.indexOf('\t')).split(' ').at(-1)),
+    }))
+  }
+
+  /** What differs between two commits, by lines; a file that was moved is one that went and one that came. */
+  async changesBetween(base: string, head: string): Promise<{ path: string; additions: number; deletions: number }[]> {
+    const { stdout } = await this.#run(['diff-tree', '-r', '-z', '--numstat', '--no-renames', base, head])
+    return records(stdout).map((record) => {
+      const [additions, deletions, path] = record.split('\t') as [string, string, string]
+      return { path, additions: Number(additions) || 0, deletions: Number(deletions) || 0 }
+    })
+  }
+
+  async countCommits(revision: string): Promise<number> {
+    const { stdout } = await this.#run(['rev-list', '--count', revision])
+    return Number(stdout.toString('utf8').trim())
+  }
+
   async fsck(): Promise<{ exit_code: number; output: string }> {
     const { code, stdout, stderr } = await this.#run(
       ['fsck', '--connectivity-only', '--no-dangling', '--no-progress'],
@@ -132,4 +164,12 @@ export class GitRepository {
     }
     return { code, stdout: Buffer.concat(chunks), stderr }
   }
+}
+
+/** Git's output with `-z`. */
+function records(stdout: Buffer): string[] {
+  return stdout
+    .toString('utf8')
+    .split('\0')
+    .filter((record) => record !== '')
 }

@@ -17,9 +17,34 @@ export interface Profile {
     sample_pause_s: number
     open_rate_per_s: number
   }
+  L5: {
+    /** Readings of each kind by somebody for whom the repository is new to the server. */
+    cold: number
+    /** Readings of each kind after that. */
+    trees: number
+    files: number
+    diffs: number
+    /** Users at a time, while warm. */
+    readers: number
+  }
+  L7: {
+    /** E12 §6.1: 50 concurrent. The same in every profile. */
+    users: number
+    /** Together at least the 299 samples that a p99 takes. */
+    listings_per_user: number
+    /** Below 83 a second, fifty users stay within their limit of 100 requests a minute. */
+    open_rate_per_s: number
+    open_duration_s: number
+  }
+  'GL-P4': {
+    /** Rows beside which the lists of the collections that grow for ever are looked at. E12 §4.3: a million. */
+    documents: number
+  }
 }
 
 const L1 = { users: 50, files_per_user: 5, sample_duration_s: 120, sample_pause_s: 1, open_rate_per_s: 50 }
+const L5 = { cold: 10, trees: 100, files: 400, diffs: 40, readers: 4 }
+const L7 = { users: 50, listings_per_user: 90, open_rate_per_s: 75, open_duration_s: 60 }
 
 export const PROFILES: Record<ProfileName, Profile> = {
   smoke: {
@@ -27,17 +52,26 @@ export const PROFILES: Record<ProfileName, Profile> = {
     description: 'seconds; for CI and laptops',
     election_timeout_ms: 2_000,
     L1,
+    L5: { ...L5, cold: 3, trees: 8, files: 60, diffs: 6 },
+    L7: { ...L7, listings_per_user: 10, open_rate_per_s: 50, open_duration_s: 10 },
+    'GL-P4': { documents: 20_000 },
   },
   standard: {
     name: 'standard',
     description: 'the specified sizes, shortened waits; the default of single scenarios',
     election_timeout_ms: 2_000,
     L1,
+    L5,
+    L7,
+    'GL-P4': { documents: 100_000 },
   },
   golive: {
     name: 'golive',
     description: 'the exact numbers of the specification; the only one that can give GO',
     election_timeout_ms: 10_000,
     L1,
+    L5,
+    L7,
+    'GL-P4': { documents: 1_000_000 },
   },
 }

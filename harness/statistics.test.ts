@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from './statistics.ts'
 
@@ -42,4 +43,66 @@ describe('a percentile needs enough samples', () => {
     expect(few.high).toBeGreaterThanOrEqual(990)
     expect(many.high - many.low).toBeLessThan(few.high - few.low)
   })
+})
+
+describe('whatever the samples are', () => {
+  const quantile = fc.constantFrom(0.5, 0.9, 0.95, 0.99)
+  const samples = (fewest: number) =>
+    fc.array(fc.integer({ min: 0, max: 50 }), { minLength: fewest, maxLength: fewest + 400 }).map(ascending)
+
+  test('the interval holds the percentile, is made of samples and covers at least 95 %', () => {
+    fc.assert(
+      fc.property(
+        quantile.chain((q) => fc.tuple(fc.constant(q), samples(fewestSamplesFor(q)))),
+        ([q, sorted]) => {
+          const interval = percentileInterval(sorted, q)
+          // Half and half is asked for on both sides, which takes one sample more than the floor.
+          if (interval === null) {
+            expect(sorted.length).toBeLessThanOrEqual(fewestSamplesFor(q) + 1)
+            return
+          }
+          expect(interval.low).toBeLessThanOrEqual(percentile(sorted, q))
+          expect(interval.high).toBeGreaterThanOrEqual(percentile(sorted, q))
+          expect(sorted).toContain(interval.low)
+          expect(sorted).toContain(interval.high)
+          expect(interval.coverage).toBeGreaterThanOrEqual(0.95)
+          expect(interval.coverage).toBeLessThanOrEqual(1)
+        },
+      ),
+    )
+  })
+
+  test('an order that keeps values apart keeps the interval: it is a matter of ranks', () => {
+    fc.assert(
+      fc.property(samples(299), (sorted) => {
+        const interval = percentileInterval(sorted, 0.99)!
+        const stretched = percentileInterval(
+          sorted.map((value) => value ** 3 + 7),
+          0.99,
+        )!
+        expect(stretched.low).toBe(interval.low ** 3 + 7)
+        expect(stretched.high).toBe(interval.high ** 3 + 7)
+      }),
+    )
+  })
+
+  test('drawn from a known distribution, the interval holds the true quantile as often as it says', () => {
+    // 400 draws of 600: with a coverage of 0.95 fewer than 360 hits happen less than once in a hundred thousand times.
+    let state = 1
+    const uniform = () => {
+      state = (state * 48_271) % 2_147_483_647
+      return state / 2_147_483_647
+    }
+    const hits = Array.from({ length: 400 }, () => {
+      const { low, high } = percentileInterval(ascending(Array.from({ length: 600 }, uniform)), 0.9)!
+      return low <= 0.9 && 0.9 <= high
+    }).filter(Boolean)
+    expect(hits.length).toBeGreaterThanOrEqual(360)
+  })
+})
+
+test('the exact ranks of a known case: the median of ten lies between the second and the ninth (0.9785)', () => {
+  const interval = percentileInterval(oneTo(10), 0.5)!
+  expect(interval).toMatchObject({ low: 2, high: 9 })
+  expect(interval.coverage).toBeCloseTo(0.9785, 4)
 })

@@ -37,16 +37,61 @@ describe('the catalogue', () => {
         "L1.sample SHOULD Fifty people editing for two minutes stay within the sample's limits",
         "L1.open SHOULD Edits that arrive at a steady rate are served as fast, however slow the server gets",
         "CONTRACT SHOULD The whole product flow works, as the contract says",
+        "L5 MUST A repository of 10,000 files is read within its limits, and what is shown is what is there",
+        "L7 MUST Fifty people listing the queue at once get the right pages within half a second",
+        "L7.open SHOULD Listings that arrive at a steady rate are answered as fast, however slow the server gets",
+        "DC1 MUST The health ping survives a failover of the database",
+        "DC2 MUST Lists and details may be read from secondaries, and decisions never are",
+        "DC3 MUST What is acknowledged is stored by the majority, in the journal",
+        "DC4 MUST Workers claim jobs on the primary, acknowledged by the majority",
+        "DC5 MUST Audit rows are acknowledged",
+        "GL-R5 MUST Every critical write is acknowledged by the majority",
+        "GL-P4 MUST Every listing query is answered by an index, however many documents stand beside it",
+        "GL-P4.sort SHOULD Every list comes from its index in order",
+        "IX1 MUST apps are told apart by name: find an app by its name",
+        "IX2 MUST apps are told apart by repo_path: find an app by its repository",
+        "IX3 MUST app_memberships are told apart by user_id and app_id: look up a membership",
+        "IX4 MUST app_memberships are found by app_id: the members of an app",
+        "IX5 MUST workspaces are found by app_id and owner_user_id: the workspaces of a user",
+        "IX6 MUST workspaces are told apart by app_id and branch_name: one workspace for a branch of an app",
+        "IX7 MUST changesets are found by app_id and state: the queue, and changesets by state",
+        "IX8 MUST changesets are found by workspace_id and state: the open changeset of a workspace",
+        "IX9 MUST changesets are found by app_id and author_user_id: the changesets of a user",
+        "IX10 MUST changeset_revisions are told apart by changeset_id and revision_number: look up a revision",
+        "IX11 MUST changeset_reviews are found by changeset_id: the reviews of a changeset",
+        "IX12 MUST changeset_comments are found by changeset_id and created_at: page through comments",
+        "IX13 MUST release_batches are found by app_id and state: releases by state",
+        "IX14 MUST release_batches are told apart by app_id and tag: find a release by its tag",
+        "IX15 MUST release_changesets are found by release_id: the changesets of a release",
+        "IX16 MUST environments are told apart by app_id and name: one environment of a name",
+        "IX17 MUST environments are told apart by app_id and position: one environment at a position",
+        "IX18 MUST deployments are found by app_id, environment_id and state: the lock of an environment",
+        "IX19 MUST deployments are found by release_id: the deployments of a release",
+        "IX20 MUST temp_environments are found by app_id and state: the active temporary environments of an app",
+        "IX21 MUST temp_environments are found by expires_at: find what has expired",
+        "IX22 MUST jobs are found by state and created_at: the oldest job that waits",
+        "IX23 MUST jobs are found by app_id, type and state: the jobs of an app by type",
+        "IX24 MUST audit_events are found by app_id and occurred_at: the audit log by time",
+        "IX25 MUST audit_events are found by entity_type and entity_id: the audit log of one thing",
+        "IX26 MUST notification_preferences are told apart by user_id: look up preferences",
+        "IX27 MUST invites are told apart by app_id and email: one invite an address",
+        "IX28 MUST invites are told apart by token: accept an invite",
       ]
     `)
   })
 
   test('every folder with a check.ts is in it, and every check has a folder', () => {
-    const folders = ['scenarios', 'faults', 'security', 'checklist']
-      .flatMap((folder) => filesUnder(folder, '/check.ts').concat(filesUnder(folder, 'check.ts')))
-      .map((name) => dirname(name).split('/').at(-1)!)
-    const inCatalogue = new Set(CATALOGUE.map((check) => check.id.split('.')[0]!))
-    expect(new Set(folders)).toEqual(inCatalogue)
+    const folders = new Set(
+      ['scenarios', 'faults', 'security', 'checklist']
+        .flatMap((folder) => filesUnder(folder, '/check.ts').concat(filesUnder(folder, 'check.ts')))
+        .map((name) => dirname(name).split('/').at(-1)!),
+    )
+    // The rows of one table share a folder: IX1 to IX28 stand in IX.
+    const folderOf = (id: string) => {
+      const own = id.split('.')[0]!
+      return folders.has(own) ? own : own.replace(/\d+$/, '')
+    }
+    expect(folders).toEqual(new Set(CATALOGUE.map((check) => folderOf(check.id))))
   })
 
   test('every check has a known defect that it must catch, and every defect a check', async () => {

@@ -8,6 +8,7 @@ import { reasonOf } from '../evidence/store.ts'
 import { HARNESS_VERSION } from '../version.ts'
 import { bench } from './bench.ts'
 import { clean } from './clean.ts'
+import { compare } from './compare.ts'
 import { config } from './config.ts'
 import { doctorVerb } from './doctor.ts'
 import { down } from './down.ts'
@@ -20,6 +21,7 @@ import { referenceCommand } from './reference-command.ts'
 import { reportVerb } from './report.ts'
 import { run } from './run.ts'
 import { prune, runs } from './runs.ts'
+import { seed } from './seed.ts'
 import { interruption, paint } from './terminal.ts'
 import { up } from './up.ts'
 
@@ -38,6 +40,7 @@ try {
     .command(reportVerb)
     .command(prove)
     .command(list)
+    .command(compare)
     .command(runs)
     .command(prune)
     .command(clean)
@@ -45,6 +48,7 @@ try {
     .command(down)
     .command(referenceCommand)
     .command(config)
+    .command(seed)
     .command(doctorVerb)
     .command(bench)
     .option('color', {

@@ -108,6 +108,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     conman,
     admin,
     gitStorage: stack.gitStorage,
+    mongo: { uri: stack.mongoUri, database: stack.databaseName },
     database,
     handedOver: handedOver(stack, options.source),
     settings,

@@ -45,6 +45,8 @@ export interface Target extends AsyncDisposable {
   repositoryFor(appName: string): Promise<string>
   /** The error to throw when an app or its first workspace could not be made: says what to hand over where that may be why. */
   explainRepository?(cause: unknown): unknown
+  /** The database, where it can be reached: to read. Absent where it was not handed over. */
+  readonly mongo?: { uri: string; database: string }
   /** Direct writes for fixtures; absent where the database is not ours to write. */
   readonly fixtures: DirectFixtures | undefined
   /** Commits of audited file writes of an app, from the database or the audit route; null where neither can be read. */

@@ -69,6 +69,7 @@ export async function openUrl(options: UrlOptions, { progress, signal }: Opening
     ...(hooks === undefined ? {} : { hooks }),
     ...(options.ca === undefined ? {} : { caFile: options.ca.file }),
     handedOver: handedOver(options, proxies),
+    ...(options.mongo === undefined ? {} : { mongo: options.mongo }),
     settings: {},
     fixtures: undefined,
     fingerprint: () =>

@@ -28,6 +28,7 @@ import { createPreferenceService } from './me/service.ts'
 import { createMemberService } from './members/service.ts'
 import { createExposition } from './metrics/exposition.ts'
 import { createMetrics } from './metrics/metrics.ts'
+import type { Indexes } from './mongo/indexes.ts'
 import type { Store } from './mongo/store.ts'
 import { createOverrideService } from './overrides/service.ts'
 import { createPasswordResetService } from './password-reset/service.ts'
@@ -46,6 +47,13 @@ import { createWorkspaceService } from './workspaces/service.ts'
 
 /** What a defect replaces; the rest stays as it is. */
 export type Replacement = (services: Services) => Partial<Services>
+
+/** What a defect may put in the place of what all parts stand on, before any of them is built. */
+export interface Worsening {
+  apply?: Replacement
+  store?(store: Store): Store
+  indexes?(indexes: Indexes): Indexes
+}
 
 export async function composeServices(
   foundation: { config: Config; logger: Logger; store: Store },

@@ -24,7 +24,7 @@ const cli = yargs(process.argv.slice(2))
         process.exitCode = 1
         return
       }
-      process.exitCode = await serve(role, process.env, defect?.apply)
+      process.exitCode = await serve(role, process.env, defect)
     },
   )
   .command(

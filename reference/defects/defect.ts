@@ -1,9 +1,15 @@
 /** A known defect: a worse part for a good server, and which check must notice it. */
 import { createHash } from 'node:crypto'
-import type { Services } from '../conman/services.ts'
+import type { CollectionOptions } from 'mongodb'
+import type { Worsening } from '../conman/compose.ts'
+import type { Documents } from '../conman/mongo/documents.ts'
+import type { Store } from '../conman/mongo/store.ts'
 
-export interface Defect {
+/** Says by its own functions which parts it puts in place of the good ones. */
+export interface Defect extends Worsening {
   id: string
+  /** The file that it stands in, where one file makes several of a kind. */
+  family?: string
   /** What the server does wrong. */
   title: string
   /** The check that must turn red. */
@@ -12,8 +18,11 @@ export interface Defect {
   reason: string
   /** Other checks that may redden with it. */
   mayRedden: readonly string[]
-  /** The parts to put in place of the good ones. */
-  apply(services: Services): Partial<Services>
+}
+
+/** A store that asks of one collection with other options, when it decides and when it changes. */
+export function withOptions(store: Store, name: keyof Documents, options: CollectionOptions): Store {
+  return { ...store, data: { ...store.data, [name]: store.db.collection(name, options) } }
 }
 
 /** Whether a defect strikes at this path: one path in `n`, always the same ones. */

@@ -5,7 +5,9 @@ import { DEFECTS, defectById } from './index.ts'
 
 test('every file is a listed defect under its own name', () => {
   const files = readdirSync(import.meta.dirname).filter((name) => !/^(index|defect|defects\.test)\.ts$/.test(name))
-  expect(DEFECTS.map(({ id }) => `${id}.ts`).sort()).toEqual(files.sort())
+  const named = new Set(DEFECTS.map(({ id, family }) => `${family ?? id}.ts`))
+  expect([...named].sort()).toEqual(files.sort())
+  expect(new Set(DEFECTS.map(({ id }) => id)).size).toBe(DEFECTS.length)
   for (const defect of DEFECTS) expect(defectById(defect.id)).toBe(defect)
 })
 

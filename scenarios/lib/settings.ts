@@ -26,3 +26,37 @@ export interface EditSettings extends Manners {
   /** Address for the script's own HTTP time-out: well above the limit, so that a slow edit is measured, not cut off. */
   requestTimeoutS: number
 }
+
+/** Bounds on what is sent to a target that is not ours. */
+export interface K6Bounds {
+  requestsPerS: number
+  /** Answers with 5xx beyond which the load is stopped. */
+  failingMax: number
+}
+
+export interface ListingSettings {
+  scenario: 'L7' | 'L7.open'
+  baseUrl: string
+  appId: string
+  tokens: string[]
+  /** Pages of `pageSize` rows that the queued changesets fill. */
+  pages: number
+  pageSize: number
+  listingsPerUser: number
+  ratePerS: number
+  durationS: number
+  latencyLimitMs: number
+  requestTimeoutS: number
+  bounds: K6Bounds | null
+}
+
+export interface ReadSettings {
+  baseUrl: string
+  readers: number
+  requests: { subject: number; kind: 'tree' | 'file' | 'diff'; path: string; token: string }[]
+  /** Asked before the measurement, to warm up everything but the repository that is measured. */
+  warmUps: { path: string; token: string }[]
+  limitsMs: { tree: number; file: number; diff: number }
+  requestTimeoutS: number
+  bounds: K6Bounds | null
+}

@@ -1,14 +1,14 @@
 /** `serve`: the API, the worker, or both in one process, until a signal asks it to stop. */
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { composeServices, type Replacement } from '../compose.ts'
+import { composeServices, type Worsening } from '../compose.ts'
 import { type Config, ConfigError, type Environment, readConfig } from '../config.ts'
 import { uuidV7 } from '../http/request-id.ts'
 import { createServer } from '../http/server.ts'
 import { createHeartbeat } from '../jobs/heartbeat.ts'
 import { createJobRunner } from '../jobs/runner.ts'
 import { createLogger, describeError, type Logger } from '../logging.ts'
-import { ensureIndexes } from '../mongo/indexes.ts'
+import { ensureIndexes, INDEXES } from '../mongo/indexes.ts'
 import { openStore, type Store } from '../mongo/store.ts'
 import type { Services } from '../services.ts'
 
@@ -18,7 +18,7 @@ export type ProcessRole = (typeof ROLES)[number]
 type Stop = () => Promise<void>
 
 /** Serves until stopped; answers the exit code. Nothing but a start that fails ends it otherwise. */
-export async function serve(role: ProcessRole, env: Environment, replacement?: Replacement): Promise<number> {
+export async function serve(role: ProcessRole, env: Environment, defect: Worsening = {}): Promise<number> {
   let config: Config
   try {
     config = readConfig(env)
@@ -37,7 +37,7 @@ export async function serve(role: ProcessRole, env: Environment, replacement?: R
 
   const stops: Stop[] = []
   try {
-    await start(role, config, logger, replacement, stops)
+    await start(role, config, logger, defect, stops)
   } catch (error) {
     console.error(`conman: ${describeError(error).error}`)
     await stopAll(stops, logger)
@@ -53,14 +53,16 @@ async function start(
   role: ProcessRole,
   config: Config,
   logger: Logger,
-  replacement: Replacement | undefined,
+  defect: Worsening,
   stops: Stop[],
 ): Promise<void> {
-  const store = await openStoreFor(role, config, logger)
-  stops.push(() => store.close())
-  logger.info({ collections: await ensureIndexes(store.db) }, 'indexes ensured')
+  const opened = await openStoreFor(role, config, logger)
+  stops.push(() => opened.close())
+  const indexes = defect.indexes?.(INDEXES) ?? INDEXES
+  logger.info({ collections: await ensureIndexes(opened.db, indexes) }, 'indexes ensured')
 
-  const services = await composeServices({ config, logger, store }, replacement)
+  const store = defect.store?.(opened) ?? opened
+  const services = await composeServices({ config, logger, store }, defect.apply)
   stops.push(async () => services.git.close())
   services.git.probe(2_000).catch((error: unknown) => {
     logger.warn({ addr: config.git.address, ...describeError(error) }, 'git backend not reachable yet')

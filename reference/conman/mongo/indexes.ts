@@ -8,11 +8,14 @@
  */
 import type { CreateIndexesOptions, Db } from 'mongodb'
 
-interface Index {
+export interface Index {
   name: string
   key: Record<string, 1 | -1>
   options?: CreateIndexesOptions
 }
+
+/** By collection. */
+export type Indexes = Readonly<Record<string, readonly Index[]>>
 
 const unique: CreateIndexesOptions = { unique: true }
 const uniqueWhere = (field: string): CreateIndexesOptions => ({
@@ -31,7 +34,7 @@ const whereSet = (field: string): CreateIndexesOptions => ({
 
 const DAY_SECONDS = 86_400
 
-export const INDEXES: Record<string, readonly Index[]> = {
+export const INDEXES: Indexes = {
   users: [{ name: 'users_email_unique', key: { email: 1 }, options: unique }],
   app_memberships: [
     { name: 'membership_user_app_unique', key: { user_id: 1, app_id: 1 }, options: unique }, // IX3
@@ -184,8 +187,8 @@ export const INDEXES: Record<string, readonly Index[]> = {
   ],
 }
 
-export async function ensureIndexes(db: Db): Promise<number> {
-  const collections = Object.entries(INDEXES)
+export async function ensureIndexes(db: Db, wanted: Indexes = INDEXES): Promise<number> {
+  const collections = Object.entries(wanted).filter(([, indexes]) => indexes.length > 0)
   await Promise.all(
     collections.map(([collection, indexes]) =>
       db.collection(collection).createIndexes(indexes.map(({ name, key, options }) => ({ ...options, name, key }))),

@@ -1,0 +1,197 @@
+// What every load claims, one finding each: pure. A claim fails only for what the target did; where the harness or the
+// machine may be at fault, or there are too few samples, it is not verified.
+
+import type { Finding, Limit, Measured } from '../../harness/check.ts'
+import type { Generator } from '../../harness/k6.ts'
+import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
+import { keeps } from '../../harness/verdict.ts'
+import type { Load } from './load.ts'
+
+/** What was sent, as a reader calls it: ‘listings’. */
+export interface Requests {
+  /** In the plural. */
+  what: string
+  /** Those that ended. */
+  ended: readonly { duration_ms: number; status: number; error: string }[]
+}
+
+/** Was the load made as planned? When not, nothing below it was verified, whatever the numbers say. */
+export function generatorFinding(
+  load: Load,
+  { what, ended }: Requests,
+  /** As many as the plan asks for; null where their number follows from the time. */
+  planned: number | null,
+): Finding {
+  const claim = 'the load was made as planned, and its generator was sound'
+  const { generator } = load
+  const complaints = generatorComplaints(generator)
+  if (load.exceptions > 0) complaints.push(`${load.exceptions} iterations of the script threw`)
+  if (planned !== null && ended.length !== planned) {
+    complaints.push(`${ended.length} of ${planned} planned ${what} ended`)
+  }
+  if (load.iterations_planned !== null && load.iterations_finished !== load.iterations_planned) {
+    complaints.push(`${load.iterations_finished} of ${load.iterations_planned} iterations finished`)
+  }
+  if (load.attempted !== ended.length) {
+    complaints.push(`of ${load.attempted} attempts ${ended.length} have a sample`)
+  }
+  if (ended.length === 0) complaints.push('nothing was measured')
+  return complaints.length === 0
+    ? { claim, outcome: 'pass', because: `${ended.length} ${what} sent, all ended`, n: ended.length }
+    : {
+        claim,
+        outcome: 'not-verified',
+        because: `the load was not made as planned: ${complaints.join(', ')}`,
+        n: ended.length,
+      }
+}
+
+export function generatorComplaints(generator: Generator): string[] {
+  const complaints: string[] = []
+  if (generator.signal !== null) complaints.push(`k6 was ended by ${generator.signal}`)
+  // 99: a threshold was missed, which is a measurement; every other code is a fault of the generator.
+  else if (generator.exit_code !== 0 && generator.exit_code !== 99) {
+    complaints.push(`k6 ended with exit code ${generator.exit_code}: ${generator.log_tail.at(-1) ?? 'no message'}`)
+  }
+  if (!generator.summary_fresh) complaints.push('k6 wrote no summary')
+  if (generator.thresholds.length === 0) complaints.push('k6 evaluated no threshold')
+  return complaints
+}
+
+/**
+ * No time-outs, no refusals: every request was answered with 2xx. A target that was sent more than its own limits allow,
+ * and said so, has not failed: that load could not be made.
+ */
+export function answeredFinding({ what, ended }: Requests): Finding {
+  const claim = `all ${what} are answered with 2xx`
+  const n = ended.length
+  const failed = ended.filter(({ status }) => status < 200 || status > 299)
+  const measured: Measured = { value: n - failed.length, unit: what, label: 'answered with 2xx' }
+  if (n === 0) return { claim, outcome: 'not-verified', because: `no ${what} ended`, n }
+  if (failed.length > 0 && failed.every(({ status }) => status === 429)) {
+    const because = `the target's rate limits refused ${failed.length} of ${n} ${what}: HTTP 429 × ${failed.length}`
+    return { claim, outcome: 'not-verified', because, measured, n }
+  }
+  return failed.length > 0
+    ? { claim, outcome: 'fail', because: `${failed.length} of ${n} ${what} failed: ${statuses(failed)}`, measured, n }
+    : { claim, outcome: 'pass', because: `${n} of ${n} ${what} were answered`, measured, n }
+}
+
+/** `HTTP 500 × 6, no answer (1050 request timeout) × 1`. */
+export function statuses(failed: readonly { status: number; error: string }[]): string {
+  const counts = new Map<string, number>()
+  for (const { status, error } of failed) {
+    const name = status === 0 ? `no answer${error ? ` (${error})` : ''}` : `HTTP ${status}`
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return [...counts].map(([name, count]) => `${name} × ${count}`).join(', ')
+}
+
+/**
+ * Every single one within the limit: what a requirement without a percentile asks for, and what is judged where there are
+ * too few samples for one.
+ */
+export function eachWithinFinding(claim: string, requests: Requests, limit: Limit, load: Load): Finding {
+  const { what, ended } = requests
+  const durations = ascending(ended.map(({ duration_ms }) => duration_ms))
+  const n = durations.length
+  const slowest = durations.at(-1)
+  if (slowest === undefined) return { claim, outcome: 'not-verified', because: `no ${what} ended`, limit, n }
+  const measured: Measured = { value: slowest, unit: 'ms', label: `slowest of ${n}` }
+  if (keeps(slowest, limit)) {
+    return { claim, outcome: 'pass', because: `slowest ${slowest.toFixed(0)} ms of ${n}`, measured, limit, n }
+  }
+  const late = durations.filter((duration) => !keeps(duration, limit)).length
+  const excess = `${late} of ${n} ${what} took longer than ${limit.value} ms, the slowest ${slowest.toFixed(0)} ms`
+  return { claim, ...excessOutcome(excess, slowest, limit, load), measured, limit, n }
+}
+
+/** The q-quantile with its interval; refused below the samples that it takes. */
+export function percentileFinding(claim: string, requests: Requests, q: number, limit: Limit, load: Load): Finding {
+  const name = percentileName(q)
+  const durations = ascending(requests.ended.map(({ duration_ms }) => duration_ms))
+  const n = durations.length
+  const interval = percentileInterval(durations, q)
+  if (interval === null) {
+    return {
+      claim,
+      outcome: 'not-verified',
+      because: `${n} samples are too few for a ${name} (at least ${fewestSamplesFor(q)})`,
+      limit,
+      n,
+    }
+  }
+  const value = percentile(durations, q)
+  const measured: Measured = { value, unit: 'ms', label: name }
+  const dropped = load.generator.dropped_iterations
+  const figure = `${name} ${value.toFixed(0)} ms (95 % interval ${interval.low.toFixed(0)}–${interval.high.toFixed(0)} ms) of ${n}`
+  // Those that were never started would have been the slowest: the figure is printed as the bound that it is.
+  const shown =
+    dropped === 0
+      ? figure
+      : `${figure} is a lower bound: ${dropped} ${requests.what} were never started because all virtual users were busy`
+  if (!keeps(value, limit)) {
+    return {
+      claim,
+      ...excessOutcome(`${shown}, limit ${limit.value} ms`, value, limit, load),
+      measured,
+      limit,
+      n,
+    }
+  }
+  return { claim, outcome: dropped > 0 ? 'not-verified' : 'pass', because: shown, measured, limit, n }
+}
+
+/**
+ * Is the excess the target's? Not where this machine kept ready processes waiting for as long, and not where other programs
+ * took so much of its processors that without them the limit may have been kept. With a share s gone, work takes 1 / (1 − s)
+ * as long, and what waits for other programs' answers waits for theirs too: the square is allowed. Measured on two cores
+ * with busy loops beside L7: 1.5 times as long with 45 % gone, 2.3 times with 71 %.
+ */
+function excessOutcome(excess: string, value: number, limit: Limit, load: Load): Pick<Finding, 'outcome' | 'because'> {
+  const lag = load.generator.pulse_lag_ms_max
+  if (keeps(value - lag, limit)) {
+    return {
+      outcome: 'not-verified',
+      because: `${excess}, but this machine kept ready processes waiting for up to ${lag.toFixed(0)} ms meanwhile`,
+    }
+  }
+  const others = load.other_cpu_share_max ?? 0
+  if (keeps(value * (1 - others) ** 2, limit)) {
+    return {
+      outcome: 'not-verified',
+      because: `${excess}, but other programs took up to ${(others * 100).toFixed(0)} % of this machine's processors meanwhile`,
+    }
+  }
+  return { outcome: 'fail', because: excess }
+}
+
+/** 0.99: `p99`; 0.999: `p99.9`. */
+export function percentileName(q: number): string {
+  return `p${Number((q * 100).toFixed(4))}`
+}
+
+/**
+ * k6's thresholds and the judge come from one constant, so they must agree: where k6 missed a threshold that the judge
+ * did not see broken, the instrument is wrong and nothing is passed.
+ */
+export function agreementFinding(generator: Generator, findings: readonly Finding[]): Finding {
+  const claim = "k6's own thresholds agree with the judge"
+  const missed = generator.thresholds.filter((threshold) => !threshold.ok)
+  const allPassed = findings.every((finding) => finding.outcome === 'pass' || finding.outcome === 'not-applicable')
+  return missed.length > 0 && allPassed
+    ? {
+        claim,
+        outcome: 'not-verified',
+        because: `k6 missed ${missed.map(({ metric, threshold }) => `${metric} ${threshold}`).join(', ')}, which the samples do not show`,
+      }
+    : { claim, outcome: 'pass', because: `${generator.thresholds.length} thresholds, ${missed.length} missed` }
+}
+
+/** A claim about many things, broken by those that are named. */
+export function noneFinding(claim: string, broken: readonly string[], what: string, n: number): Finding {
+  if (broken.length > 0) return { claim, outcome: 'fail', because: `${broken.length} ${what}, first ${broken[0]}`, n }
+  return n === 0
+    ? { claim, outcome: 'not-verified', because: 'there was nothing to look at', n }
+    : { claim, outcome: 'pass', because: `0 of ${n}`, n }
+}

@@ -1,0 +1,9 @@
+// The counters of every load script, by the names under which Node finds them. Imported by k6 and by Node: no imports here.
+
+export const COUNTERS = {
+  attempted: 'load_attempted',
+  exceptions: 'load_exceptions',
+  finished: 'load_iterations_finished',
+  /** Answers with 5xx. */
+  failing: 'load_answers_5xx',
+} as const

@@ -1,0 +1,120 @@
+// k6 only: what every load script of ours shares. Settings, guarded iterations, what a user waited for, the warm-up, the
+// floors without which k6 passes what never happened, and the summary.
+
+import http from 'k6/http'
+import { Counter } from 'k6/metrics'
+import type { Options, Scenario, Threshold } from 'k6/options'
+import { COUNTERS } from './counters.ts'
+import type { K6Bounds } from './settings.ts'
+
+declare const __ENV: Record<string, string>
+declare function open(path: string): string
+
+export function readSettings<S>(): S {
+  return JSON.parse(open(__ENV.READINESS_SETTINGS!)) as S
+}
+
+/** Counted before a request leaves: an attempt without an end was cut off. */
+const attempted = new Counter(COUNTERS.attempted)
+/** k6 ends with 0 when an iteration throws: so this is counted, and judged. */
+const exceptions = new Counter(COUNTERS.exceptions)
+const finished = new Counter(COUNTERS.finished)
+const failing = new Counter(COUNTERS.failing)
+
+export function guarded(body: () => void): void {
+  try {
+    body()
+    finished.add(1)
+  } catch (cause) {
+    exceptions.add(1)
+    console.error(`iteration ended by an exception: ${cause}`)
+  }
+}
+
+export interface Asked {
+  /** 0: no answer; then `error` says why. */
+  status: number
+  error: string
+  body: string
+  /** What the user waited for: the wait for a free connection and the handshake are part of it. */
+  waited_ms: number
+}
+
+/** A GET that is part of the measurement. */
+export function ask(url: string, input: { token: string; name: string; timeoutS: number }): Asked {
+  attempted.add(1)
+  const response = http.get(url, {
+    headers: { authorization: `Bearer ${input.token}` },
+    responseType: 'text',
+    tags: { name: input.name },
+    timeout: `${input.timeoutS}s`,
+  })
+  const { blocked, connecting, tls_handshaking, duration } = response.timings
+  if (response.status >= 500) failing.add(1)
+  return {
+    status: response.status,
+    error: response.error ? `${response.error_code} ${response.error}`.slice(0, 200) : '',
+    body: typeof response.body === 'string' ? response.body : '',
+    waited_ms: blocked + connecting + tls_handshaking + duration,
+  }
+}
+
+/** A GET before the measurement: connections, caches and just-in-time compilation. No gate reads its samples. */
+export function warm(url: string, token: string): void {
+  http.get(url, { headers: { authorization: `Bearer ${token}` }, tags: { name: 'warm-up' } })
+}
+
+/** Longer than a warm-up round takes on a slow server: the measured window starts on a quiet one. */
+const WARM_UP_S = 4
+
+export function optionsOf(input: {
+  /** Keyed by the scenario's name; each begins after the warm-up. */
+  scenarios: Record<string, Scenario>
+  /** How many virtual users warm up, once each, by the exported function `warm_up`. */
+  warmers: number
+  /** Iterations of all measured scenarios, where their number is planned. */
+  iterations: number | null
+  thresholds: Record<string, Threshold[]>
+  bounds: K6Bounds | null
+}): Options {
+  const measured = Object.entries(input.scenarios).map(([name, scenario]): [string, Scenario] => [
+    name,
+    { ...scenario, startTime: `${WARM_UP_S}s` },
+  ])
+  const { bounds } = input
+  return {
+    scenarios: {
+      warm_up: {
+        executor: 'per-vu-iterations',
+        exec: 'warm_up',
+        vus: input.warmers,
+        iterations: 1,
+        maxDuration: `${WARM_UP_S}s`,
+        gracefulStop: '0s',
+      },
+      ...Object.fromEntries(measured),
+    },
+    thresholds: {
+      ...input.thresholds,
+      // A threshold on no samples passes, and so does a run whose iterations threw: these do not.
+      [COUNTERS.exceptions]: ['count==0'],
+      [COUNTERS.finished]: [input.iterations === null ? 'count>0' : `count==${input.iterations}`],
+      [COUNTERS.attempted]: ['count>0'],
+      ...(bounds === null
+        ? {}
+        : {
+            [COUNTERS.failing]: [{ threshold: `count<=${bounds.failingMax}`, abortOnFail: true, delayAbortEval: '2s' }],
+          }),
+    },
+    ...(bounds === null ? {} : { rps: bounds.requestsPerS }),
+    summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
+    discardResponseBodies: true,
+    // Exceptions are counted here; a 5xx is an answer to be judged, not a failure of the generator.
+    throw: false,
+  }
+}
+
+export function handleSummary(data: { setup_data?: unknown }): Record<string, string> {
+  delete data.setup_data
+  return { [__ENV.READINESS_SUMMARY!]: JSON.stringify(data) }
+}
