@@ -34,6 +34,7 @@ export const readingGatherer: Gatherer<ReadingEvidence> = {
   needs: ['http', 'repositories', 'git-storage'],
   effect: 'writes',
   leaves: 'the seeded volume, and apps with copies of its large repository',
+  load: ({ L5 }) => ({ users: L5.readers, requests_per_s: null }),
   expected_s: ({ L5 }) => 30 + (L5.cold * 3 + L5.trees + L5.files + L5.diffs) / 10,
   gather,
 }

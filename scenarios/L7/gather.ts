@@ -33,6 +33,7 @@ export function listingGatherer(scenario: Scenario, title: string): Gatherer<Lis
     needs: ['http', 'repositories'],
     effect: 'writes',
     leaves: 'the seeded volume: apps, members, workspaces and changesets with the run’s prefix',
+    load: ({ L7 }) => ({ users: L7.users, requests_per_s: scenario === 'L7' ? null : L7.open_rate_per_s }),
     expected_s: ({ L7 }) => 20 + (scenario === 'L7' ? L7.listings_per_user / 5 : L7.open_duration_s),
     gather: (run) => gatherListings(run, scenario),
   }

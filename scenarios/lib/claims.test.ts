@@ -20,7 +20,10 @@ import type { Load } from './load.ts'
 const limit: Limit = { name: 'latency_ms', value: 500, unit: 'ms', compare: 'at-most', source: 'a test' }
 
 function requests(durations: readonly number[], status = 200): Requests {
-  return { what: 'listings', ended: durations.map((duration_ms) => ({ duration_ms, status, error: '' })) }
+  return {
+    what: 'listings',
+    ended: durations.map((duration_ms, index) => ({ started_ms: index * 20, duration_ms, status, error: '' })),
+  }
 }
 
 const fast = requests(Array.from({ length: 400 }, (_, index) => 10 + (index % 50)))
@@ -49,6 +52,16 @@ describe('the generator', () => {
     expect(finding).toMatchObject({ outcome: 'not-verified', because: expect.stringContaining(reason) })
   })
 
+  test('held back by the bound of the target: not verified', () => {
+    const bounded = (bound: number) => but((load) => (load.requests_per_s_max = bound))
+    // One each 20 ms.
+    expect(generatorFinding(bounded(50), fast, 400)).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringContaining('it was held at 50 requests/s'),
+    })
+    expect(generatorFinding(bounded(80), fast, 400).outcome).toBe('pass')
+  })
+
   test('fewer than planned, or none: not verified', () => {
     expect(generatorFinding(soundLoad(400), fast, 450).because).toContain('400 of 450 planned listings ended')
     expect(generatorFinding(soundLoad(0), requests([]), null).because).toContain('nothing was measured')
@@ -71,8 +84,8 @@ describe('answers', () => {
       what: 'listings',
       ended: [
         ...fast.ended,
-        { duration_ms: 3, status: 500, error: '' },
-        { duration_ms: 30_000, status: 0, error: '1050 request timeout' },
+        { started_ms: 0, duration_ms: 3, status: 500, error: '' },
+        { started_ms: 0, duration_ms: 30_000, status: 0, error: '1050 request timeout' },
       ],
     }
     expect(answeredFinding(mixed)).toMatchObject({
@@ -82,9 +95,12 @@ describe('answers', () => {
   })
 
   test('what the target’s own limits refused is no failure of its', () => {
-    const limited: Requests = { what: 'listings', ended: [...fast.ended, { duration_ms: 1, status: 429, error: '' }] }
+    const limited: Requests = {
+      what: 'listings',
+      ended: [...fast.ended, { started_ms: 0, duration_ms: 1, status: 429, error: '' }],
+    }
     expect(answeredFinding(limited).outcome).toBe('not-verified')
-    const both = { ...limited, ended: [...limited.ended, { duration_ms: 1, status: 503, error: '' }] }
+    const both = { ...limited, ended: [...limited.ended, { started_ms: 0, duration_ms: 1, status: 503, error: '' }] }
     expect(answeredFinding(both).outcome).toBe('fail')
   })
 

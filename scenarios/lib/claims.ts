@@ -6,13 +6,14 @@ import type { Generator } from '../../harness/k6.ts'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
 import { keeps } from '../../harness/verdict.ts'
 import type { Load } from './load.ts'
+import { wasHeld } from './manners-settings.ts'
 
 /** What was sent, as a reader calls it: ‘listings’. */
 export interface Requests {
   /** In the plural. */
   what: string
   /** Those that ended. */
-  ended: readonly { duration_ms: number; status: number; error: string }[]
+  ended: readonly { started_ms: number; duration_ms: number; status: number; error: string }[]
 }
 
 /** Was the load made as planned? When not, nothing below it was verified, whatever the numbers say. */
@@ -34,6 +35,11 @@ export function generatorFinding(
   }
   if (load.attempted !== ended.length) {
     complaints.push(`of ${load.attempted} attempts ${ended.length} have a sample`)
+  }
+  const bound = load.requests_per_s_max
+  const starts = ended.map(({ started_ms }) => started_ms)
+  if (bound !== null && wasHeld(starts, bound)) {
+    complaints.push(`it was held at ${bound} requests/s, the bound for this target (CONMAN_LOAD_REQUESTS_PER_S_MAX)`)
   }
   if (ended.length === 0) complaints.push('nothing was measured')
   return complaints.length === 0

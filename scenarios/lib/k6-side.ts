@@ -106,7 +106,6 @@ export function optionsOf(input: {
             [COUNTERS.failing]: [{ threshold: `count<=${bounds.failingMax}`, abortOnFail: true, delayAbortEval: '2s' }],
           }),
     },
-    ...(bounds === null ? {} : { rps: bounds.requestsPerS }),
     summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
     discardResponseBodies: true,
     // Exceptions are counted here; a 5xx is an answer to be judged, not a failure of the generator.

@@ -64,7 +64,7 @@ export async function runLoad(
       exceptions: counters[COUNTERS.exceptions] ?? 0,
       attempted: counters[COUNTERS.attempted] ?? 0,
       other_cpu_share_max: busiestIn(slices, from_ms, to_ms),
-      requests_per_s_max: input.settings.bounds?.requestsPerS ?? null,
+      requests_per_s_max: run.target.loadBounds?.requests_per_s_max ?? null,
     },
     samples: measured,
   }
@@ -100,7 +100,7 @@ export function boundsOf(run: Run, requests: number): K6Bounds | null {
   if (bounds === undefined) return null
   // A share of what is planned, and never so few that a single hiccup ends it.
   const failingMax = Math.max(5, Math.floor(requests * bounds.stop_at_5xx_share))
-  return { requestsPerS: bounds.requests_per_s_max, failingMax }
+  return { failingMax }
 }
 
 export function rounded(ms: number): number {

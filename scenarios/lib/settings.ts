@@ -29,7 +29,6 @@ export interface EditSettings extends Manners {
 
 /** Bounds on what is sent to a target that is not ours. */
 export interface K6Bounds {
-  requestsPerS: number
   /** Answers with 5xx beyond which the load is stopped. */
   failingMax: number
 }
