@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Limits } from '../../harness/check.ts'
 import { demandSchema } from '../../harness/evidence/store.ts'
+import { soundGenerator } from '../lib/evidence.fixture.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from './check.ts'
 import { type EditEvidence, EditEvidenceSchema } from './evidence.ts'
 import { L1_LIMITS, SAMPLE_LIMITS } from './limits.ts'
@@ -34,20 +35,7 @@ function good(scenario: EditEvidence['scenario'] = 'L1', count = 250): EditEvide
     run_key: 'run',
     users: 50,
     edits_planned: scenario === 'L1' ? count : null,
-    generator: {
-      k6_version: '2.2.0',
-      exit_code: 0,
-      signal: null,
-      summary_fresh: true,
-      thresholds: [{ metric: 'edit_ms', threshold: 'max<=2000', ok: true }],
-      dropped_iterations: 0,
-      started_at: '2026-11-22T05:00:00Z',
-      finished_at: '2026-11-22T05:00:08Z',
-      cpu_s: 1,
-      cpu_share: 0.1,
-      pulse_lag_ms_max: 20,
-      log_tail: [],
-    },
+    generator: soundGenerator('edit_ms', 'max<=2000'),
     iterations_finished: 50,
     exceptions: 0,
     edits,

@@ -4,15 +4,15 @@ import type { Capability } from '../../harness/capabilities.ts'
 import type { Check, Finding } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile } from '../../harness/statistics.ts'
 import { verdictOf } from '../../harness/verdict.ts'
+import { agreementFinding } from '../lib/claims.ts'
 import {
   acknowledgedFinding,
-  agreementFinding,
+  editsThrottledFinding,
   failedShareFinding,
   generatorFinding,
   latencyFinding,
   ledgerFindings,
-  percentileFinding,
-  throttledFinding,
+  p99Finding,
 } from './claims.ts'
 import type { EditEvidence } from './evidence.ts'
 import { editGatherer } from './gather.ts'
@@ -41,13 +41,13 @@ export const concurrentEdits: Check<EditEvidence> = {
     const slowest = durations.at(-1)
     const findings = [
       generatorFinding(evidence),
-      throttledFinding(evidence),
+      editsThrottledFinding(evidence),
       acknowledgedFinding(evidence),
       latencyFinding(evidence, limits),
       ...ledgerFindings(evidence),
     ]
     return verdictOf({
-      findings: [...findings, agreementFinding(evidence, findings)],
+      findings: [...findings, agreementFinding(evidence.generator, findings)],
       whenPassed:
         `all ${evidence.edits.length} edits were acknowledged, the slowest after ${slowest?.toFixed(0)} ms (limit ${limit.value} ms), ` +
         `and each is there exactly once, unaltered, ${witnesses(evidence)}`,
@@ -168,13 +168,13 @@ function steady(input: {
       const p99 = durations.length >= fewestSamplesFor(0.99) ? percentile(durations, 0.99) : undefined
       const findings = [
         generatorFinding(evidence),
-        throttledFinding(evidence),
-        percentileFinding(evidence, limits),
+        editsThrottledFinding(evidence),
+        p99Finding(evidence, limits),
         failedShareFinding(evidence, limits),
         ...ledgerFindings(evidence),
       ]
       return verdictOf({
-        findings: [...findings, agreementFinding(evidence, findings)],
+        findings: [...findings, agreementFinding(evidence.generator, findings)],
         whenPassed: `p99 ${p99?.toFixed(0)} ms of ${durations.length} edits (limit ${limit.value} ms), none lost, ${witnesses(evidence)}`,
         ...(p99 === undefined
           ? {}

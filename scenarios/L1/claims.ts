@@ -2,38 +2,43 @@
 // the machine may be at fault, it is not verified.
 
 import type { Finding, Limits, Measured } from '../../harness/check.ts'
-import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
-import { keeps } from '../../harness/verdict.ts'
-import { wasHeld } from '../lib/manners-settings.ts'
+import { fewestSamplesFor } from '../../harness/statistics.ts'
+import {
+  asPlanned,
+  eachWithinFinding,
+  generatorComplaints,
+  percentileFinding,
+  type Requests,
+  throttledFinding,
+  wasDistrusted,
+} from '../lib/claims.ts'
 import type { EditEvidence } from './evidence.ts'
 import { eachOnce, reconcileCommits, reconcileFiles } from './ledger.ts'
 
+/** The editing load as the claims of every load see it. */
+export function loadOf(evidence: EditEvidence) {
+  return {
+    generator: evidence.generator,
+    exceptions: evidence.exceptions,
+    stopped_at_5xx_share: evidence.stopped_at_5xx_share ?? null,
+    requests_per_s_max: evidence.rate_bound_per_s ?? null,
+    // Not watched while people edit.
+    other_cpu_share_max: null,
+  }
+}
+
+/** The edits that ended. */
+function requestsOf({ edits }: EditEvidence): Requests {
+  const ended = edits.flatMap(({ started_ms, duration_ms, status, error }) =>
+    duration_ms === null ? [] : [{ started_ms: started_ms ?? 0, duration_ms, status: status ?? 0, error }],
+  )
+  return { what: 'edits', ended }
+}
+
 /** Was the load made as planned? When not, nothing below it was verified, whatever the numbers say. */
 export function generatorFinding(evidence: EditEvidence): Finding {
-  const claim = 'the load was made as planned, and its generator was sound'
-  const { generator, edits } = evidence
-  const complaints: string[] = []
-  if (generator.signal !== null) complaints.push(`k6 was ended by ${generator.signal}`)
-  // 99: a threshold was missed, which is a measurement; every other code is a fault of the generator.
-  else if (generator.exit_code !== 0 && generator.exit_code !== 99) {
-    complaints.push(`k6 ended with exit code ${generator.exit_code}: ${generator.log_tail.at(-1) ?? 'no message'}`)
-  }
-  const stopped = evidence.stopped_at_5xx_share
-  if (stopped != null) complaints.push(`it ended itself once ${stopped * 100} % of the answers were 5xx or none`)
-  const bound = evidence.rate_bound_per_s
-  const starts = edits.flatMap(({ started_ms }) => started_ms ?? [])
-  if (bound != null && wasHeld(starts, bound)) {
-    complaints.push(`it was held at ${bound} requests/s, the bound for this target (CONMAN_LOAD_REQUESTS_PER_S_MAX)`)
-  }
-  const distrusted = edits.filter(wasDistrusted).length
-  if (distrusted > 0) {
-    complaints.push(
-      `k6 does not know the authority of the target's certificate (${distrusted} edits), which the harness itself does: have the system trust it`,
-    )
-  }
-  if (!generator.summary_fresh) complaints.push('k6 wrote no summary')
-  if (generator.thresholds.length === 0) complaints.push('k6 evaluated no threshold')
-  if (evidence.exceptions > 0) complaints.push(`${evidence.exceptions} iterations of the script threw`)
+  const { edits } = evidence
+  const complaints = generatorComplaints(loadOf(evidence), 'edits', edits)
   if (evidence.edits_planned !== null) {
     if (edits.length !== evidence.edits_planned) {
       complaints.push(`${edits.length} of ${evidence.edits_planned} planned edits were attempted`)
@@ -47,43 +52,20 @@ export function generatorFinding(evidence: EditEvidence): Finding {
   const open = edits.filter((edit) => edit.duration_ms === null).length
   if (open > 0) complaints.push(`${open} attempts were cut off before they ended`)
   if (new Set(edits.map((edit) => edit.key)).size !== edits.length) complaints.push('an edit was attempted twice')
-  return complaints.length === 0
-    ? { claim, outcome: 'pass', because: `${edits.length} edits attempted, all ended`, n: edits.length }
-    : {
-        claim,
-        outcome: 'not-verified',
-        because: `the load was not made as planned: ${complaints.join(', ')}`,
-        n: edits.length,
-      }
+  return asPlanned(complaints, `${edits.length} edits attempted, all ended`, edits.length)
 }
 
 /** How many edits a user makes in a minute, at most; the specified limit of writes is 30 (E12 §6.4, RL2). */
 const EDITS_A_MINUTE = { L1: 5, 'L1.sample': 60, 'L1.open': 60 } as const
 const WRITES_A_MINUTE_SPECIFIED = 30
 
-/**
- * A load that a rate limit slows down is not the one that the requirement names: its figures say nothing. That is no failure
- * of what is measured here; the limits have checks of their own (RL1–RL3).
- */
-export function throttledFinding({ throttled = 0, scenario }: EditEvidence): Finding {
-  const claim = 'no rate limit stands in the way of the load'
-  if (throttled === 0) return { claim, outcome: 'pass', because: 'no answer was 429', n: throttled }
+export function editsThrottledFinding({ throttled = 0, scenario }: EditEvidence): Finding {
   const edits = EDITS_A_MINUTE[scenario]
   const beside = edits <= WRITES_A_MINUTE_SPECIFIED ? 'below' : 'above'
-  return {
-    claim,
-    outcome: 'not-verified',
-    because: `${throttled} answers were 429: a rate limit of the target kept the load from being made as specified (${edits} edits a minute and user are ${beside} the specified limit of ${WRITES_A_MINUTE_SPECIFIED} writes)`,
-    n: throttled,
-  }
-}
-
-/**
- * k6's 1310, 'x509: unknown authority'. The harness itself verified the same certificate when it seeded, so the edit was refused by
- * the generator; where it does not read the file of authorities that it is given (macOS), it asks the system alone.
- */
-function wasDistrusted({ status, error }: EditEvidence['edits'][number]): boolean {
-  return status === 0 && error.startsWith('1310 ')
+  return throttledFinding(
+    throttled,
+    `${edits} edits a minute and user are ${beside} the specified limit of ${WRITES_A_MINUTE_SPECIFIED} writes`,
+  )
 }
 
 /** Edits that ended. One that a rate limit or the generator refused to its end was never the target's to acknowledge. */
@@ -126,94 +108,18 @@ function statuses(edits: readonly { status: number | null; error: string }[]): s
   return [...counts].map(([name, count]) => `${name} × ${count}`).join(', ')
 }
 
-/**
- * With 250 samples a p99 would say nothing (it takes 299), so the rule is: every one within the limit.
- * An excess that is no longer than this machine kept ready processes waiting may be the harness's own.
- */
+/** With 250 samples a p99 would say nothing (it takes 299), so the rule is: every one within the limit. */
 export function latencyFinding(evidence: EditEvidence, limits: Limits): Finding {
   const claim = 'each edit ends within the limit'
-  const limit = limits.latency_ms_max!
-  const durations = ascending(evidence.edits.flatMap((edit) => edit.duration_ms ?? []))
-  const slowest = durations.at(-1)
-  const n = durations.length
-  if (slowest === undefined) return { claim, outcome: 'not-verified', because: 'no edit ended', limit, n: 0 }
-  const measured: Measured = { value: slowest, unit: 'ms', label: `slowest of ${n}` }
-  if (keeps(slowest, limit)) {
-    return { claim, outcome: 'pass', because: `slowest ${slowest.toFixed(0)} ms of ${n}`, measured, limit, n }
-  }
-  const late = durations.filter((duration) => !keeps(duration, limit))
-  const lag = evidence.generator.pulse_lag_ms_max
-  if (keeps(slowest - lag, limit)) {
-    return {
-      claim,
-      outcome: 'not-verified',
-      because: `${late.length} of ${n} edits took longer than ${limit.value} ms, the slowest ${slowest.toFixed(0)} ms, but this machine kept ready processes waiting for up to ${lag.toFixed(0)} ms meanwhile`,
-      measured,
-      limit,
-      n,
-    }
-  }
-  return {
-    claim,
-    outcome: 'fail',
-    because: `${late.length} of ${n} edits took longer than ${limit.value} ms, the slowest ${slowest.toFixed(0)} ms`,
-    measured,
-    limit,
-    n,
-  }
+  return eachWithinFinding(claim, requestsOf(evidence), limits.latency_ms_max!, loadOf(evidence))
 }
 
-export function percentileFinding(evidence: EditEvidence, limits: Limits): Finding {
+export function p99Finding(evidence: EditEvidence, limits: Limits): Finding {
   const claim = 'the 99th percentile keeps the limit'
-  const limit = limits.latency_ms_p99!
-  const durations = ascending(evidence.edits.flatMap((edit) => edit.duration_ms ?? []))
-  const n = durations.length
-  const interval = percentileInterval(durations, 0.99)
-  if (interval === null) {
-    return {
-      claim,
-      outcome: 'not-verified',
-      because: `${n} samples are too few for a p99 (at least ${fewestSamplesFor(0.99)})`,
-      limit,
-      n,
-    }
-  }
-  const p99 = percentile(durations, 0.99)
-  const measured: Measured = { value: p99, unit: 'ms', label: 'p99' }
-  const dropped = evidence.generator.dropped_iterations
-  const figure = `p99 ${p99.toFixed(0)} ms (95 % interval ${interval.low.toFixed(0)}–${interval.high.toFixed(0)} ms) of ${n}`
-  // Edits that were never started would have been the slowest: the figure is printed as the bound that it is.
-  const shown =
-    dropped === 0
-      ? figure
-      : `${figure} is a lower bound: ${dropped} edits were never started because all virtual users were busy`
-  if (!keeps(p99, limit)) {
-    const lag = evidence.generator.pulse_lag_ms_max
-    return keeps(p99 - lag, limit)
-      ? {
-          claim,
-          outcome: 'not-verified',
-          because: `${shown}, but this machine kept ready processes waiting for up to ${lag.toFixed(0)} ms meanwhile`,
-          measured,
-          limit,
-          n,
-        }
-      : { claim, outcome: 'fail', because: `${shown}, limit ${limit.value} ms`, measured, limit, n }
-  }
-  if (dropped > 0) {
-    return {
-      claim,
-      outcome: 'not-verified',
-      because: shown,
-      measured,
-      limit,
-      n,
-    }
-  }
-  return { claim, outcome: 'pass', because: shown, measured, limit, n }
+  return percentileFinding(claim, requestsOf(evidence), 0.99, limits.latency_ms_p99!, loadOf(evidence))
 }
 
-/** So many answers a load that ended itself must have got before a share of them is one of the load. */
+/** Below so many, what a load that ended itself was answered is no share of the whole load. */
 const ANSWERS_MIN = 20
 
 export function failedShareFinding(evidence: EditEvidence, limits: Limits): Finding {
@@ -322,21 +228,4 @@ export function ledgerFindings(evidence: EditEvidence): Finding[] {
 function ledgerIsComplete({ generator, edits, edits_planned }: EditEvidence): boolean {
   const inOrder = generator.signal === null && (generator.exit_code === 0 || generator.exit_code === 99)
   return inOrder && (edits_planned === null || edits.length === edits_planned)
-}
-
-/**
- * k6's thresholds and the judge come from one constant, so they must agree: where k6 missed a threshold that the judge
- * did not see broken, the instrument is wrong and nothing is passed.
- */
-export function agreementFinding(evidence: EditEvidence, findings: readonly Finding[]): Finding {
-  const claim = "k6's own thresholds agree with the judge"
-  const missed = evidence.generator.thresholds.filter((threshold) => !threshold.ok)
-  const allPassed = findings.every((finding) => finding.outcome === 'pass')
-  return missed.length > 0 && allPassed
-    ? {
-        claim,
-        outcome: 'not-verified',
-        because: `k6 missed ${missed.map(({ metric, threshold }) => `${metric} ${threshold}`).join(', ')}, which the samples do not show`,
-      }
-    : { claim, outcome: 'pass', because: `${evidence.generator.thresholds.length} thresholds, ${missed.length} missed` }
 }

@@ -11,6 +11,7 @@ import type { Run } from '../../harness/run.ts'
 import { readFile } from '../../harness/target/conman/workspaces.ts'
 import { ConmanError, sha256 } from '../../harness/target/conman.ts'
 import { type SeededApp, seedEditors } from '../../seed/editors.ts'
+import { COUNTERS } from '../lib/counters.ts'
 import { mannersOf, stoppedAt, THROTTLE_WAIT_S_MAX } from '../lib/manners-settings.ts'
 import type { EditorUser, EditSettings } from '../lib/settings.ts'
 import { editContent, editKey, editPath } from './edit.ts'
@@ -71,14 +72,7 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
   const { generator, samples, counters } = await runK6(run, {
     entry: fileURLToPath(new URL('./script.ts', import.meta.url)),
     settings,
-    metrics: [
-      'edit_attempted',
-      'edit_ms',
-      'edit_acknowledged',
-      'edit_exceptions',
-      'edit_iterations_finished',
-      'throttled',
-    ],
+    metrics: ['edit_ms', ...Object.values(COUNTERS)],
     bound_s: worst_s + 2 * REQUEST_TIMEOUT_S + THROTTLE_WAIT_S_MAX + 30,
     label: scenario,
   })
@@ -93,9 +87,9 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
     users: sizes.users,
     edits_planned: scenario === 'L1' ? sizes.users * sizes.files_per_user : null,
     generator,
-    iterations_finished: counters.edit_iterations_finished ?? 0,
-    exceptions: counters.edit_exceptions ?? 0,
-    throttled: counters.throttled ?? 0,
+    iterations_finished: counters[COUNTERS.finished] ?? 0,
+    exceptions: counters[COUNTERS.exceptions] ?? 0,
+    throttled: counters[COUNTERS.throttled] ?? 0,
     rate_bound_per_s: run.target.loadBounds?.requests_per_s_max ?? null,
     stopped_at_5xx_share: stoppedAt(generator, run.target.loadBounds),
     edits,
@@ -122,7 +116,7 @@ function editsOf(samples: readonly K6Sample[], runKey: string, scenario: Scenari
   for (const sample of samples) {
     const key = sample.tags.key
     if (key === undefined) continue
-    if (sample.metric === 'edit_attempted') keys.push(key)
+    if (sample.metric === COUNTERS.attempted) keys.push(key)
     if (sample.metric === 'edit_ms') ends.set(key, sample)
   }
   const first = Math.min(...[...ends.values()].map((sample) => Number(sample.tags.started)))

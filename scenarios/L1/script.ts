@@ -8,39 +8,31 @@ import { sleep } from 'k6'
 import encoding from 'k6/encoding'
 import exec from 'k6/execution'
 import { Counter, Trend } from 'k6/metrics'
-import type { Options } from 'k6/options'
+import type { Options, Scenario } from 'k6/options'
+import { COUNTERS } from '../lib/counters.ts'
+import { attempted, errorOf, guarded, optionsOf, readSettings, waitedFor, warm } from '../lib/k6-side.ts'
 import { THROTTLE_WAIT_S_MAX } from '../lib/manners-settings.ts'
-import type { EditSettings } from '../lib/settings.ts'
-import { request, stopThresholds } from '../lib/target-manners.ts'
+import type { EditorUser, EditSettings } from '../lib/settings.ts'
+import { request } from '../lib/target-manners.ts'
 import { editContent, editKey, editMessage, editPath } from './edit.ts'
 
-declare const __ENV: Record<string, string>
-declare function open(path: string): string
+export { handleSummary } from '../lib/k6-side.ts'
 
-const settings = JSON.parse(open(__ENV.READINESS_SETTINGS!)) as EditSettings
+const settings = readSettings<EditSettings>()
 const { scenario } = settings
 
-/** Counted before the request leaves: an attempt without an end was cut off. */
-const attempted = new Counter('edit_attempted')
 /** One sample an edit: how long its user waited, with the status and the commit that the server named. */
 const waited = new Trend('edit_ms', true)
 const acknowledged = new Counter('edit_acknowledged')
-/** k6 ends with 0 when an iteration throws: so this is counted, and judged. */
-const exceptions = new Counter('edit_exceptions')
-const finished = new Counter('edit_iterations_finished')
-
-/** Longer than the slowest warm-up edit that the limit allows, so that the measured window starts on a quiet server. */
-const WARM_UP_S = 4
 
 const expectedEdits = settings.users.length * settings.filesPerUser
 
-const shapes: Record<EditSettings['scenario'], NonNullable<Options['scenarios']>[string]> = {
+const shapes: Record<EditSettings['scenario'], Scenario> = {
   L1: {
     executor: 'per-vu-iterations',
     exec: 'edits',
     vus: settings.users.length,
     iterations: 1,
-    startTime: `${WARM_UP_S}s`,
     // A target that limits its rate may have each user wait.
     maxDuration: `${settings.filesPerUser * settings.requestTimeoutS + THROTTLE_WAIT_S_MAX}s`,
     gracefulStop: `${settings.requestTimeoutS}s`,
@@ -50,7 +42,6 @@ const shapes: Record<EditSettings['scenario'], NonNullable<Options['scenarios']>
     exec: 'sample',
     vus: settings.users.length,
     duration: `${settings.durationS}s`,
-    startTime: `${WARM_UP_S}s`,
     gracefulStop: `${settings.requestTimeoutS}s`,
   },
   'L1.open': {
@@ -61,82 +52,65 @@ const shapes: Record<EditSettings['scenario'], NonNullable<Options['scenarios']>
     duration: `${settings.durationS}s`,
     // Enough for every edit to take the limit; more would hide that the server is behind.
     preAllocatedVUs: Math.ceil((settings.ratePerS * settings.latencyLimitMs) / 1_000),
-    startTime: `${WARM_UP_S}s`,
     gracefulStop: `${settings.requestTimeoutS}s`,
   },
 }
 
-export const options: Options = {
-  scenarios: {
-    // Connections, caches and just-in-time compilation: a scenario of its own, whose samples no gate reads.
-    warm_up: {
-      executor: 'per-vu-iterations',
-      exec: 'warm_up',
-      vus: settings.users.length,
-      iterations: 1,
-      maxDuration: `${WARM_UP_S}s`,
-      gracefulStop: '0s',
-    },
-    [scenario === 'L1' ? 'L1' : scenario.replace('.', '_')]: shapes[scenario],
-  },
-  thresholds: {
-    ...stopThresholds(settings, WARM_UP_S + 2),
-    ...(scenario === 'L1'
+export const options: Options = optionsOf({
+  scenarios: { [scenario.replace('.', '_')]: shapes[scenario] },
+  warmers: settings.users.length,
+  iterations: scenario === 'L1' ? settings.users.length : null,
+  thresholds:
+    scenario === 'L1'
       ? {
           edit_ms: [`max<=${settings.latencyLimitMs}`],
-          edit_attempted: [`count==${expectedEdits}`],
+          [COUNTERS.attempted]: [`count==${expectedEdits}`],
           edit_acknowledged: [`count==${expectedEdits}`],
-          edit_exceptions: ['count==0'],
-          edit_iterations_finished: [`count==${settings.users.length}`],
         }
-      : {
-          edit_ms: [`p(99)<=${settings.latencyLimitMs}`],
-          edit_attempted: ['count>0'],
-          edit_exceptions: ['count==0'],
-          edit_iterations_finished: ['count>0'],
-        }),
-  },
-  summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
-  noConnectionReuse: false,
-  discardResponseBodies: true,
-  // Exceptions are counted by the script; a 5xx is an answer to be judged, not a failure of the generator.
-  throw: false,
+      : { edit_ms: [`p(99)<=${settings.latencyLimitMs}`] },
+  manners: settings,
+})
+
+function fileRequest(user: EditorUser, file: { path: string; content: string; message: string }) {
+  return [
+    'PUT',
+    `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
+    JSON.stringify({ ...file, content: encoding.b64encode(file.content) }),
+  ] as const
 }
 
 function edit(userIndex: number, number: number): void {
   const user = settings.users[userIndex % settings.users.length]!
   const key = editKey(settings.run, user.number, number)
-  const path = editPath(scenario, user.number, number)
   attempted.add(1, { key })
   const started = Date.now()
   const response = request(
-    'PUT',
-    `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
-    JSON.stringify({
-      path,
-      content: encoding.b64encode(editContent(settings.run, user.number, number)),
+    ...fileRequest(user, {
+      path: editPath(scenario, user.number, number),
+      content: editContent(settings.run, user.number, number),
       message: editMessage(settings.run, user.number, number),
     }),
     {
-      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+      headers: headersOf(user),
       responseType: 'text',
       tags: { name: 'PUT /api/apps/{appId}/workspaces/{workspaceId}/files' },
       timeout: `${settings.requestTimeoutS}s`,
     },
   )
-  // What the user waited for: the wait for a free connection and the handshake are part of it.
-  const timings = response.timings
-  const elapsed = timings.blocked + timings.connecting + timings.tls_handshaking + timings.duration
   const commit = response.status >= 200 && response.status < 300 ? commitOf(response.body) : ''
-  waited.add(elapsed, {
+  waited.add(waitedFor(response), {
     key,
     status: String(response.status),
     commit,
     started: String(started),
     ended: String(Date.now()),
-    error: response.error ? `${response.error_code} ${response.error}`.slice(0, 200) : '',
+    error: errorOf(response),
   })
   if (commit !== '') acknowledged.add(1)
+}
+
+function headersOf({ token }: EditorUser) {
+  return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
 }
 
 /** An edit is acknowledged by a 2xx that names the commit; the name of a commit is 40 or 64 hex digits. */
@@ -149,42 +123,15 @@ function commitOf(body: unknown): string {
   }
 }
 
-function guarded(body: () => void): void {
-  try {
-    body()
-    finished.add(1)
-  } catch (cause) {
-    exceptions.add(1)
-    console.error(`iteration ended by an exception: ${cause}`)
-  }
-}
-
 export function warm_up(): void {
   const user = settings.users[exec.scenario.iterationInTest % settings.users.length]!
-  request(
-    'GET',
-    `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
-    null,
-    {
-      headers: { authorization: `Bearer ${user.token}` },
-      tags: { name: 'warm-up' },
-    },
-    'warm-up',
-  )
-  request(
-    'PUT',
-    `${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`,
-    JSON.stringify({
-      path: `warm-up/service-${user.number}.json`,
-      content: encoding.b64encode(`{"run": "${settings.run}", "scenario": "${scenario}"}\n`),
-      message: `readiness warm-up ${settings.run} ${scenario}`,
-    }),
-    {
-      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
-      tags: { name: 'warm-up' },
-    },
-    'warm-up',
-  )
+  warm(`${settings.baseUrl}/api/apps/${user.appId}/workspaces/${user.workspaceId}/files`, user.token)
+  const file = {
+    path: `warm-up/service-${user.number}.json`,
+    content: `{"run": "${settings.run}", "scenario": "${scenario}"}\n`,
+    message: `readiness warm-up ${settings.run} ${scenario}`,
+  }
+  request(...fileRequest(user, file), { headers: headersOf(user), tags: { name: 'warm-up' } }, 'warm-up')
 }
 
 export function edits(): void {
@@ -207,9 +154,4 @@ export function open_model(): void {
     const iteration = exec.scenario.iterationInTest
     edit(iteration, iteration)
   })
-}
-
-export function handleSummary(data: { setup_data?: unknown }): Record<string, string> {
-  delete data.setup_data
-  return { [__ENV.READINESS_SUMMARY!]: JSON.stringify(data) }
 }

@@ -2,7 +2,14 @@
 
 import type { Check, Finding, Limit, Limits, Measured } from '../../harness/check.ts'
 import { keeps, verdictOf } from '../../harness/verdict.ts'
-import { agreementFinding, answeredFinding, eachWithinFinding, generatorFinding, noneFinding } from '../lib/claims.ts'
+import {
+  agreementFinding,
+  answeredFinding,
+  eachWithinFinding,
+  generatorFinding,
+  noneFinding,
+  throttledFinding,
+} from '../lib/claims.ts'
 import { figuresTable, generatorRows, latencyCharts, latencyRows } from '../lib/pictures.ts'
 import type { ReadingEvidence } from './evidence.ts'
 import { readingGatherer } from './gather.ts'
@@ -98,6 +105,7 @@ function loadFindings(evidence: ReadingEvidence, load: Load, limits: Limits): Fi
   const requests = { what: `${temperature} readings`, ended: readings }
   const findings = [
     generatorFinding(load.load, requests, planned),
+    throttledFinding(load.load.throttled),
     answeredFinding(requests),
     ...KINDS.map(({ kind, what, limit }) =>
       eachWithinFinding(

@@ -9,7 +9,8 @@ import { copyLargeRepository } from '../../seed/volume/cold-copies.ts'
 import { directoriesOf } from '../../seed/volume/repository.ts'
 import { VOLUME } from '../../seed/volume/shape.ts'
 import { type SeededVolume, seedVolume } from '../../seed/volume/volume.ts'
-import { boundsOf, rounded, runLoad, startOf } from '../lib/load.ts'
+import { rounded, runLoad, startOf } from '../lib/load.ts'
+import { mannersOf } from '../lib/manners-settings.ts'
 import type { ReadSettings } from '../lib/settings.ts'
 import { type ReadingEvidence, ReadingEvidenceSchema } from './evidence.ts'
 import { L5_LIMITS } from './limits.ts'
@@ -169,7 +170,7 @@ async function readAll(
     warmUps,
     limitsMs: limitsOf(run),
     requestTimeoutS: REQUEST_TIMEOUT_S,
-    bounds: boundsOf(run, requests.length),
+    ...mannersOf(run.target.loadBounds),
   }
   const { load, samples } = await runLoad(run, {
     entry: fileURLToPath(new URL('./script.ts', import.meta.url)),

@@ -32,7 +32,7 @@ export const options: Options = optionsOf({
   warmers: warmUps.length,
   iterations: requests.length,
   thresholds: Object.fromEntries(kinds.map((kind) => [`reading_ms{kind:${kind}}`, [`max<=${limitsMs[kind]}`]])),
-  bounds: settings.bounds,
+  manners: settings,
 })
 
 export function warm_up(): void {

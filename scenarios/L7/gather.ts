@@ -8,7 +8,8 @@ import type { K6Sample } from '../../harness/k6.ts'
 import type { Run } from '../../harness/run.ts'
 import type { HttpAnswer } from '../../harness/target/http.ts'
 import { type ListingFixture, seedListing } from '../../seed/volume/listing.ts'
-import { boundsOf, rounded, runLoad, startOf } from '../lib/load.ts'
+import { rounded, runLoad, startOf } from '../lib/load.ts'
+import { mannersOf } from '../lib/manners-settings.ts'
 import type { ListingSettings } from '../lib/settings.ts'
 import { type ListingEvidence, ListingEvidenceSchema } from './evidence.ts'
 import { L7_LIMITS } from './limits.ts'
@@ -42,7 +43,7 @@ export function listingGatherer(scenario: Scenario, title: string): Gatherer<Lis
 async function gatherListings(run: Run, scenario: Scenario): Promise<ListingEvidence> {
   const sizes = run.profile.L7
   const fixture = await seedListing(run)
-  const readers = fixture.readers.slice(0, Math.min(sizes.users, run.target.loadBounds?.users_max ?? sizes.users))
+  const readers = fixture.readers.slice(0, sizes.users)
   const pages = Math.max(1, Math.ceil(fixture.queued.length / PAGE_SIZE))
   const planned = scenario === 'L7' ? readers.length * sizes.listings_per_user : null
   const requests = planned ?? sizes.open_rate_per_s * sizes.open_duration_s
@@ -58,7 +59,7 @@ async function gatherListings(run: Run, scenario: Scenario): Promise<ListingEvid
     durationS: sizes.open_duration_s,
     latencyLimitMs: run.limits(scenario, L7_LIMITS).latency_ms_p99!.value,
     requestTimeoutS: REQUEST_TIMEOUT_S,
-    bounds: boundsOf(run, requests),
+    ...mannersOf(run.target.loadBounds),
   }
   const before = await walk(run, fixture, pages, 'before')
   const rateLimit = await allowance(run, fixture, readers, Math.ceil(requests / readers.length))

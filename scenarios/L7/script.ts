@@ -42,7 +42,7 @@ export const options: Options = optionsOf({
   warmers: tokens.length,
   iterations: scenario === 'L7' ? tokens.length * settings.listingsPerUser : null,
   thresholds: { listing_ms: [`p(99)<=${settings.latencyLimitMs}`] },
-  bounds: settings.bounds,
+  manners: settings,
 })
 
 function urlOf(page: number): string {

@@ -13,6 +13,7 @@ import {
   percentileFinding,
   percentileName,
   type Requests,
+  throttledFinding,
 } from './claims.ts'
 import { soundLoad } from './evidence.fixture.ts'
 import type { Load } from './load.ts'
@@ -50,6 +51,22 @@ describe('the generator', () => {
   ])('%s: not verified', (_, change, reason) => {
     const finding = generatorFinding(but(change), fast, 400)
     expect(finding).toMatchObject({ outcome: 'not-verified', because: expect.stringContaining(reason) })
+  })
+
+  test('it ended itself at the bound on 5xx: not verified', () => {
+    const stopped = but((load) => (load.stopped_at_5xx_share = 0.2))
+    expect(generatorFinding(stopped, fast, 400)).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringContaining('it ended itself once 20 % of the answers were 5xx or none'),
+    })
+  })
+
+  test('a rate limit stood in its way: not verified, however long was waited', () => {
+    expect(throttledFinding(0)).toMatchObject({ outcome: 'pass' })
+    expect(throttledFinding(3)).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringContaining('3 answers were 429'),
+    })
   })
 
   test('held back by the bound of the target: not verified', () => {

@@ -4,6 +4,6 @@ export const COUNTERS = {
   attempted: 'load_attempted',
   exceptions: 'load_exceptions',
   finished: 'load_iterations_finished',
-  /** Answers with 5xx. */
-  failing: 'load_answers_5xx',
+  /** Answers of 429, each sent again after the wait that it asks for. */
+  throttled: 'load_answers_429',
 } as const

@@ -1,11 +1,12 @@
 // k6 only: what every load script of ours shares. Settings, guarded iterations, what a user waited for, the warm-up, the
-// floors without which k6 passes what never happened, and the summary.
+// floors without which k6 passes what never happened, and the summary. How a target is treated: target-manners.ts.
 
-import http from 'k6/http'
+import type { RefinedResponse, ResponseType } from 'k6/http'
 import { Counter } from 'k6/metrics'
 import type { Options, Scenario, Threshold } from 'k6/options'
 import { COUNTERS } from './counters.ts'
-import type { K6Bounds } from './settings.ts'
+import type { Manners } from './manners-settings.ts'
+import { request, stopThresholds } from './target-manners.ts'
 
 declare const __ENV: Record<string, string>
 declare function open(path: string): string
@@ -15,11 +16,10 @@ export function readSettings<S>(): S {
 }
 
 /** Counted before a request leaves: an attempt without an end was cut off. */
-const attempted = new Counter(COUNTERS.attempted)
+export const attempted = new Counter(COUNTERS.attempted)
 /** k6 ends with 0 when an iteration throws: so this is counted, and judged. */
 const exceptions = new Counter(COUNTERS.exceptions)
 const finished = new Counter(COUNTERS.finished)
-const failing = new Counter(COUNTERS.failing)
 
 export function guarded(body: () => void): void {
   try {
@@ -31,41 +31,52 @@ export function guarded(body: () => void): void {
   }
 }
 
+/** Milliseconds that the user waited: the wait for a free connection and the handshake are part of it. */
+export function waitedFor({ timings }: RefinedResponse<ResponseType>): number {
+  return timings.blocked + timings.connecting + timings.tls_handshaking + timings.duration
+}
+
+/** Why there is no answer; empty where there is one. */
+export function errorOf({ error, error_code }: RefinedResponse<ResponseType>): string {
+  return error ? `${error_code} ${error}`.slice(0, 200) : ''
+}
+
 export interface Asked {
   /** 0: no answer; then `error` says why. */
   status: number
   error: string
   body: string
-  /** What the user waited for: the wait for a free connection and the handshake are part of it. */
   waited_ms: number
 }
 
 /** A GET that is part of the measurement. */
 export function ask(url: string, input: { token: string; name: string; timeoutS: number }): Asked {
   attempted.add(1)
-  const response = http.get(url, {
+  const response = request('GET', url, null, {
     headers: { authorization: `Bearer ${input.token}` },
     responseType: 'text',
     tags: { name: input.name },
     timeout: `${input.timeoutS}s`,
   })
-  const { blocked, connecting, tls_handshaking, duration } = response.timings
-  if (response.status >= 500) failing.add(1)
+  const { status, body } = response
   return {
-    status: response.status,
-    error: response.error ? `${response.error_code} ${response.error}`.slice(0, 200) : '',
-    body: typeof response.body === 'string' ? response.body : '',
-    waited_ms: blocked + connecting + tls_handshaking + duration,
+    status,
+    error: errorOf(response),
+    body: typeof body === 'string' ? body : '',
+    waited_ms: waitedFor(response),
   }
 }
 
 /** A GET before the measurement: connections, caches and just-in-time compilation. No gate reads its samples. */
 export function warm(url: string, token: string): void {
-  http.get(url, { headers: { authorization: `Bearer ${token}` }, tags: { name: 'warm-up' } })
+  request('GET', url, null, { headers: { authorization: `Bearer ${token}` }, tags: { name: 'warm-up' } }, 'warm-up')
 }
 
 /** Longer than a warm-up round takes on a slow server: the measured window starts on a quiet one. */
 const WARM_UP_S = 4
+
+/** So long into the measured load, the share of 5xx is one of some tens of answers. */
+const STOP_AFTER_S = WARM_UP_S + 2
 
 export function optionsOf(input: {
   /** Keyed by the scenario's name; each begins after the warm-up. */
@@ -75,13 +86,12 @@ export function optionsOf(input: {
   /** Iterations of all measured scenarios, where their number is planned. */
   iterations: number | null
   thresholds: Record<string, Threshold[]>
-  bounds: K6Bounds | null
+  manners: Manners
 }): Options {
   const measured = Object.entries(input.scenarios).map(([name, scenario]): [string, Scenario] => [
     name,
     { ...scenario, startTime: `${WARM_UP_S}s` },
   ])
-  const { bounds } = input
   return {
     scenarios: {
       warm_up: {
@@ -95,16 +105,12 @@ export function optionsOf(input: {
       ...Object.fromEntries(measured),
     },
     thresholds: {
-      ...input.thresholds,
       // A threshold on no samples passes, and so does a run whose iterations threw: these do not.
       [COUNTERS.exceptions]: ['count==0'],
       [COUNTERS.finished]: [input.iterations === null ? 'count>0' : `count==${input.iterations}`],
       [COUNTERS.attempted]: ['count>0'],
-      ...(bounds === null
-        ? {}
-        : {
-            [COUNTERS.failing]: [{ threshold: `count<=${bounds.failingMax}`, abortOnFail: true, delayAbortEval: '2s' }],
-          }),
+      ...input.thresholds,
+      ...stopThresholds(input.manners, STOP_AFTER_S),
     },
     summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
     discardResponseBodies: true,

@@ -5,7 +5,7 @@ import { GeneratorSchema, type K6Sample, runK6 } from '../../harness/k6.ts'
 import { busiestIn, type Slice, waitForQuiet, watchOtherLoad } from '../../harness/other-load.ts'
 import type { Run } from '../../harness/run.ts'
 import { COUNTERS } from './counters.ts'
-import type { K6Bounds } from './settings.ts'
+import { type Manners, stoppedAt } from './manners-settings.ts'
 
 export const LoadSchema = Type.Object(
   {
@@ -21,18 +21,25 @@ export const LoadSchema = Type.Object(
      * not known, or where the target runs elsewhere.
      */
     other_cpu_share_max: Type.Union([Type.Number(), Type.Null()]),
-    /** Bounds that the target's owner set, where they applied. */
+    /** Answers of 429, each of which was sent again as the target asked. */
+    throttled: Type.Integer(),
+    /** The bound at which the load ended itself; null when it ran to its end. */
+    stopped_at_5xx_share: Type.Union([Type.Number(), Type.Null()]),
+    /** The bound on requests a second that k6 kept to; null on a stack of our own. */
     requests_per_s_max: Type.Union([Type.Number(), Type.Null()]),
   },
   { additionalProperties: false },
 )
 export type Load = Static<typeof LoadSchema>
 
+/** What of a load tells whether a figure is the target's or the instrument's. */
+export type Instrument = Pick<Load, 'generator' | 'other_cpu_share_max'>
+
 export async function runLoad(
   run: Run,
   input: {
     entry: string
-    settings: { bounds: K6Bounds | null }
+    settings: Manners
     /** The metric with a sample for each request that ended. */
     metric: string
     iterations: number | null
@@ -64,6 +71,8 @@ export async function runLoad(
       exceptions: counters[COUNTERS.exceptions] ?? 0,
       attempted: counters[COUNTERS.attempted] ?? 0,
       other_cpu_share_max: busiestIn(slices, from_ms, to_ms),
+      throttled: counters[COUNTERS.throttled] ?? 0,
+      stopped_at_5xx_share: stoppedAt(generator, run.target.loadBounds),
       requests_per_s_max: run.target.loadBounds?.requests_per_s_max ?? null,
     },
     samples: measured,
@@ -92,15 +101,6 @@ async function quietMachine(run: Run, label: string): Promise<void> {
 /** A sample is taken when its request ended. */
 export function startOf(sample: K6Sample): number {
   return sample.time_ms - sample.value
-}
-
-/** What the target's owner allows of a load of so many requests; null on a stack of our own. */
-export function boundsOf(run: Run, requests: number): K6Bounds | null {
-  const bounds = run.target.loadBounds
-  if (bounds === undefined) return null
-  // A share of what is planned, and never so few that a single hiccup ends it.
-  const failingMax = Math.max(5, Math.floor(requests * bounds.stop_at_5xx_share))
-  return { failingMax }
 }
 
 export function rounded(ms: number): number {

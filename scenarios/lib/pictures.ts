@@ -3,7 +3,7 @@
 import type { Chart, Table } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
 import { percentileName } from './claims.ts'
-import type { Load } from './load.ts'
+import type { Instrument } from './load.ts'
 
 export interface Shown {
   /** Milliseconds since the load's first request. */
@@ -11,6 +11,8 @@ export interface Shown {
   duration_ms: number
   status: number
   label: string
+  /** Where the status alone does not say it. */
+  failed?: boolean
 }
 
 export function latencyCharts(what: string, shown: readonly Shown[], limit: { value: number; label: string }): Chart[] {
@@ -21,11 +23,11 @@ export function latencyCharts(what: string, shown: readonly Shown[], limit: { va
       kind: 'over-time',
       title: `How long the ${what} took, by when they began`,
       unit: 'ms',
-      points: shown.map(({ started_ms, duration_ms, status, label }) => ({
+      points: shown.map(({ started_ms, duration_ms, status, label, failed = status < 200 || status > 299 }) => ({
         x: started_ms / 1_000,
         y: duration_ms,
         label: `${label}: HTTP ${status} after ${duration_ms.toFixed(0)} ms`,
-        ...(status >= 200 && status < 300 ? {} : { failed: true }),
+        ...(failed ? { failed } : {}),
       })),
       limit,
     },
@@ -67,7 +69,7 @@ export function latencyRows(what: string, shown: readonly Pick<Shown, 'started_m
 }
 
 /** The instrument beside the figures: a reader can see what else could have made them. */
-export function generatorRows({ generator, other_cpu_share_max }: Load): string[][] {
+export function generatorRows({ generator, other_cpu_share_max }: Instrument): string[][] {
   const cpu =
     generator.cpu_share === null ? 'CPU not known' : `${(generator.cpu_share * 100).toFixed(0)} % of all cores`
   return [

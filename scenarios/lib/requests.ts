@@ -5,12 +5,12 @@ import exec from 'k6/execution'
 import http from 'k6/http'
 import { Trend } from 'k6/metrics'
 import type { Options } from 'k6/options'
+import { readSettings, waitedFor } from './k6-side.ts'
 import type { RequestSettings } from './request-settings.ts'
 
-declare const __ENV: Record<string, string>
-declare function open(path: string): string
+export { handleSummary } from './k6-side.ts'
 
-const settings = JSON.parse(open(__ENV.READINESS_SETTINGS!)) as RequestSettings
+const settings = readSettings<RequestSettings>()
 const waited = new Trend('request_ms', true)
 const { connections, durationS, requests } = settings
 
@@ -34,10 +34,5 @@ export function send(): void {
     headers,
     tags: { name: settings.name },
   })
-  waited.add(response.timings.blocked + response.timings.duration, { status: String(response.status) })
-}
-
-export function handleSummary(data: { setup_data?: unknown }): Record<string, string> {
-  delete data.setup_data
-  return { [__ENV.READINESS_SUMMARY!]: JSON.stringify(data) }
+  waited.add(waitedFor(response), { status: String(response.status) })
 }

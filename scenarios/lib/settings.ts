@@ -27,13 +27,7 @@ export interface EditSettings extends Manners {
   requestTimeoutS: number
 }
 
-/** Bounds on what is sent to a target that is not ours. */
-export interface K6Bounds {
-  /** Answers with 5xx beyond which the load is stopped. */
-  failingMax: number
-}
-
-export interface ListingSettings {
+export interface ListingSettings extends Manners {
   scenario: 'L7' | 'L7.open'
   baseUrl: string
   appId: string
@@ -46,10 +40,9 @@ export interface ListingSettings {
   durationS: number
   latencyLimitMs: number
   requestTimeoutS: number
-  bounds: K6Bounds | null
 }
 
-export interface ReadSettings {
+export interface ReadSettings extends Manners {
   baseUrl: string
   readers: number
   requests: { subject: number; kind: 'tree' | 'file' | 'diff'; path: string; token: string }[]
@@ -57,5 +50,4 @@ export interface ReadSettings {
   warmUps: { path: string; token: string }[]
   limitsMs: { tree: number; file: number; diff: number }
   requestTimeoutS: number
-  bounds: K6Bounds | null
 }

@@ -4,10 +4,10 @@
 import { sleep } from 'k6'
 import http, { type RefinedParams, type RefinedResponse, type RequestBody } from 'k6/http'
 import { Counter, Rate } from 'k6/metrics'
+import { COUNTERS } from './counters.ts'
 import { type Manners, STOP_METRIC, THROTTLE_WAIT_S_MAX } from './manners-settings.ts'
 
-/** Answers of 429, each sent again after the wait that it asks for. */
-const throttled = new Counter('throttled')
+const throttled = new Counter(COUNTERS.throttled)
 /** No answer counts as one: a target that is down answers nothing. */
 const serverErrors = new Rate(STOP_METRIC)
 
@@ -23,7 +23,10 @@ export function stopThresholds({ stopAt5xxShare }: Manners, after_s: number) {
     : { [STOP_METRIC]: [{ threshold: `rate<${stopAt5xxShare}`, abortOnFail: true, delayAbortEval: `${after_s}s` }] }
 }
 
-/** A warm-up's answers are no part of the load, and do not end it. The last answer is returned: the first that was no 429, or a 429 when the iteration has waited long enough. */
+/**
+ * The first answer that is no 429, or a 429 when the iteration has waited long enough. A warm-up's answers are no part of the
+ * load, and do not end it.
+ */
 export function request<R extends 'text' | 'none'>(
   method: string,
   url: string,
