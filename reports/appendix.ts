@@ -12,6 +12,8 @@ import { clip } from './visible.ts'
 
 /** Longer tables are read in the evidence. */
 const TABLE_ROWS_MAX = 400
+/** A cell that is longer is read as a sentence. */
+const SENTENCE_CHARACTERS = 30
 export const CELL_CHARACTERS = 400
 
 export function section(id: string, title: string, content: Markup): Markup {
@@ -60,18 +62,21 @@ export function tables(details: CheckDetails[]): Markup {
 function tableOf(id: string, table: CheckDetails['tables'][number]): Markup {
   const shown = table.rows.slice(0, TABLE_ROWS_MAX)
   const title = clip(table.title, CELL_CHARACTERS)
-  // A column of numbers is read from its right edge.
-  const numeric = table.columns.map(
-    (_column, i) =>
-      shown.length > 0 && shown.every((row) => /^[-−]?[\d., \u202F]*\d[\d., \u202F]*(\D{0,4})$/.test(row[i] ?? '')),
-  )
+  // A column of numbers is read from its right edge, also where some row has none.
+  const numeric = table.columns.map((_column, i) => {
+    const cells = shown.map((row) => row[i] ?? '').filter((cell) => cell !== '')
+    return cells.length > 0 && cells.every((cell) => /^[-−]?[\d., \u202F]*\d[\d., \u202F]*(\D{0,4})$/.test(cell))
+  })
+  // Sentences side by side become slivers on a phone: there each row is told one cell after another.
+  const told = table.columns.length > 3 && shown.some((row) => row.some((cell) => cell.length > SENTENCE_CHARACTERS))
+  const label = (index: number) => (told ? html` data-label="${clip(table.columns[index] ?? '', 80)}"` : '')
   const aside = (index: number) => (numeric[index] ? html` class="number"` : '')
   return scrolling(
     title,
-    html`<table>
+    html`<table${told ? html` class="told"` : ''}>
 <caption><a class="id" href="#${anchor(id)}">${id}</a> ${title}</caption>
 <thead><tr>${table.columns.map((column, index) => html`<th scope="col"${aside(index)}>${clip(column, CELL_CHARACTERS)}</th>`)}</tr></thead>
-<tbody>${shown.map((row) => html`\n<tr>${row.map((cell, index) => html`<td${aside(index)}>${clip(cell, CELL_CHARACTERS)}</td>`)}</tr>`)}
+<tbody>${shown.map((row) => html`\n<tr>${row.map((cell, index) => html`<td${aside(index)}${label(index)}>${clip(cell, CELL_CHARACTERS)}</td>`)}</tr>`)}
 </tbody>
 </table>${table.rows.length > shown.length && html`<p class="muted">${plural(table.rows.length - shown.length, 'more row is', 'more rows are')} in the evidence.</p>`}\n`,
   )

@@ -168,6 +168,12 @@ pre { background: var(--faint); padding: .9rem 1.1rem; white-space: pre-wrap; us
   .facts dd + dt { margin-top: .5rem; }
   .blockers a { grid-template-columns: 3.2rem 1fr auto; }
   .chart text { font-size: 17px; }
+  .told, .told > tbody, .told > caption { display: block; }
+  .told > thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .told > tbody > tr { display: flex; flex-wrap: wrap; gap: .1rem .9rem; padding: .55rem 0; border-bottom: 1px solid var(--rule); }
+  .scroll .told > tbody > tr > td { display: block; max-width: 100%; padding: 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; }
+  .told > tbody > tr > td:empty { display: none; }
+  .told > tbody > tr > td:not([data-label=""])::before { content: attr(data-label) "\\2002"; color: var(--muted); }
 }
 
 /* One check under the other where seven columns do not fit. */

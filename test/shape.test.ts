@@ -10,6 +10,7 @@ import { CATALOGUE } from '../harness/catalogue.ts'
 import { ConfigSchema } from '../harness/config/schema.ts'
 import { COMMAND_VARIABLES, URL_VARIABLES } from '../harness/config/variables.ts'
 import { EXIT } from '../harness/errors.ts'
+import { ForecastSchema } from '../harness/forecast.ts'
 import { knownDefects } from '../harness/prove.ts'
 import { VerdictsSchema } from '../harness/result.ts'
 import { COMMANDS } from '../harness/target/database.ts'
@@ -199,6 +200,7 @@ describe('documents and code agree', () => {
 
   test.each([
     ['verdicts', VerdictsSchema],
+    ['forecast', ForecastSchema],
     ['config', ConfigSchema],
   ])(
     'the JSON schema %s in the repository is the one that the code uses (renew: node schemas/write.ts)',

@@ -22,10 +22,28 @@ const judge = (...steps: TakenStep[]) => contract.evaluate({ schema: 'readiness-
 
 describe('the verdict', () => {
   test('passes when every step of the flow worked', () => {
-    const verdict = judge(step('a'), step('b'), step('look', { of_flow: false, outcome: 'skipped', reached: false }))
+    const verdict = judge(step('a'), step('b'), step('look', { of_flow: false }))
     expect(verdict).toMatchObject({ outcome: 'pass', n: 2, measured: { value: 2 } })
-    expect(verdict.because).toBe('all 2 steps of the flow worked, and nothing differs from the contract')
+    expect(verdict.because).toBe('all 2 steps of the flow worked, and nothing that was seen differs from the contract')
     expect(verdict.tables.map(({ title }) => title)).toEqual(['Step by step'])
+  })
+
+  test('says what was not seen beside the flow, and why where it was tried', () => {
+    const unseen = { of_flow: false, reached: false } as const
+    const verdict = judge(
+      step('a'),
+      step('look', { ...unseen, outcome: 'refused', status: 500, because: 'HTTP 500' }),
+      step('look on', { ...unseen, outcome: 'skipped', because: 'it needs look' }),
+    )
+    expect(verdict.outcome).toBe('pass')
+    expect(verdict.because).toMatch(/ differs from the contract; 2 steps beside the flow could not be taken$/)
+    expect(verdict.findings.slice(1)).toEqual([
+      {
+        claim: '‘do look’ works',
+        outcome: 'not-applicable',
+        because: '‘do look’ did not work: HTTP 500; noted, no condition here',
+      },
+    ])
   })
 
   test('is not verified where a step beside the flow was not answered', () => {
@@ -45,6 +63,15 @@ describe('the verdict', () => {
     expect(verdict.outcome).toBe('fail')
     expect(verdict.because).toBe('‘do b’ did not work: doing b: HTTP 500; 1 later step could not be taken')
     expect(verdict.remedy).toMatch(/first step/)
+  })
+
+  test('says why the flow was left where it was never tried', () => {
+    const silent = { outcome: 'skipped', reached: false, because: 'the target no longer answers' } as const
+    const verdict = judge(step('a'), step('b', silent), step('c', silent))
+    expect(verdict.outcome).toBe('fail')
+    expect(verdict.because).toBe(
+      '‘do b’ could not be taken: the target no longer answers; 1 later step could not be taken',
+    )
   })
 
   test('fails for what the contract demands of a step of the flow', () => {
@@ -68,7 +95,7 @@ describe('the verdict', () => {
   ])('passes over %s, and says it', (_, differing) => {
     const verdict = judge(step('z'), differing)
     expect(verdict.outcome).toBe('pass')
-    expect(verdict.because).toContain('1 difference from the contract that is no condition here')
+    expect(verdict.because).toContain('and 1 answer differs from the contract')
     expect(verdict.findings.at(-1)).toMatchObject({ outcome: 'not-applicable' })
     expect(verdict.tables[0]!.rows).toHaveLength(1)
   })

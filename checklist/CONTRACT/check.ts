@@ -26,14 +26,9 @@ export const contract: Check<ContractEvidence> = {
     const flow = steps.filter((step) => step.of_flow)
     const reached = flow.filter((step) => step.reached)
     const differing = steps.flatMap((step) => step.differences.map((difference) => ({ ...difference, step })))
-    const beside = differing.filter((one) => !isDemanded(one)).length
     return verdictOf({
-      findings: [flowFinding(flow, reached), ...silentFindings(steps), ...differing.map(differenceFinding)],
-      whenPassed:
-        `all ${flow.length} steps of the flow worked` +
-        (beside === 0
-          ? ', and nothing differs from the contract'
-          : `; ${beside} ${beside === 1 ? 'difference' : 'differences'} from the contract that ${beside === 1 ? 'is' : 'are'} no condition here`),
+      findings: [flowFinding(flow, reached), ...besideFindings(steps), ...differing.map(differenceFinding)],
+      whenPassed: `all ${flow.length} steps of the flow worked, ${howItDiffers(steps)}`,
       headline: { measured: { value: reached.length, unit: 'steps', label: `of ${flow.length}` }, n: flow.length },
       verifiedBy: ['http', 'repositories'],
       tables: [
@@ -60,9 +55,14 @@ function flowFinding(flow: readonly TakenStep[], reached: readonly TakenStep[]):
   if (reached.length === flow.length)
     return { claim, outcome: 'pass', because: `all ${flow.length} worked`, n: flow.length }
   const missed = flow.filter((step) => !step.reached)
-  const stopped = missed.filter((step) => step.outcome !== 'skipped')
+  const tried = missed.filter((step) => step.outcome !== 'skipped')
+  // None was tried where the target fell silent beside the flow: the first skipped step says that.
+  const stopped = tried.length > 0 ? tried : missed.slice(0, 1)
   const skipped = missed.length - stopped.length
-  const told = stopped.map((step) => `‘${step.name}’ did not work: ${step.because ?? step.outcome}`)
+  const told = stopped.map(
+    ({ name, outcome, because }) =>
+      `‘${name}’ ${outcome === 'skipped' ? 'could not be taken' : 'did not work'}: ${because ?? outcome}`,
+  )
   return {
     claim,
     outcome: 'fail',
@@ -74,15 +74,35 @@ function flowFinding(flow: readonly TakenStep[], reached: readonly TakenStep[]):
   }
 }
 
-/** Beside the flow, too: what was not answered was not seen to be as the contract says. */
-function silentFindings(steps: readonly TakenStep[]): Finding[] {
+/**
+ * Half a sentence about everything that was looked at: `and 2 answers differ from the contract`. What was not seen is said
+ * in it: of that nobody knows whether it differs.
+ */
+export function howItDiffers(steps: readonly TakenStep[]): string {
+  const differing = steps.flatMap((step) => step.differences).length
+  const unseen = steps.filter((step) => !step.of_flow && !step.reached).length
+  return [
+    differing === 0
+      ? 'and nothing that was seen differs from the contract'
+      : `and ${differing} ${differing === 1 ? 'answer differs' : 'answers differ'} from the contract`,
+    ...(unseen === 0 ? [] : [`${unseen} ${unseen === 1 ? 'step' : 'steps'} beside the flow could not be taken`]),
+  ].join('; ')
+}
+
+/** Beside the flow, too: what was not answered was not seen to be as the contract says, and what went wrong is told. */
+function besideFindings(steps: readonly TakenStep[]): Finding[] {
   return steps
-    .filter((step) => step.outcome === 'no answer' && !step.of_flow)
-    .map((step) => ({
-      claim: `‘${step.name}’ is answered`,
-      outcome: 'not-verified',
-      because: `‘${step.name}’ was not answered: ${step.because ?? 'no reason is known'}`,
-    }))
+    .filter((step) => !step.of_flow && !step.reached && step.outcome !== 'skipped')
+    .map(({ name, outcome, because }) => {
+      const why = because ?? 'no reason is known'
+      return outcome === 'no answer'
+        ? { claim: `‘${name}’ is answered`, outcome: 'not-verified', because: `‘${name}’ was not answered: ${why}` }
+        : {
+            claim: `‘${name}’ works`,
+            outcome: 'not-applicable',
+            because: `‘${name}’ did not work: ${why}; noted, no condition here`,
+          }
+    })
 }
 
 function differenceFinding(differing: Differing): Finding {

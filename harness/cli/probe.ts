@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { contract } from '../../checklist/CONTRACT/check.ts'
+import { contract, howItDiffers } from '../../checklist/CONTRACT/check.ts'
 import { type ContractEvidence, ContractEvidenceSchema, type TakenStep } from '../../checklist/CONTRACT/evidence.ts'
 import { MARKS } from '../../checklist/CONTRACT/gather.ts'
 import { ROWS } from '../../checklist/CONTRACT/rows.ts'
@@ -105,12 +105,9 @@ function requestOf({ method, route, status, duration_ms }: TakenStep): string {
 function sentence({ steps }: ContractEvidence): string {
   const flow = steps.filter((step) => step.of_flow)
   const reached = flow.filter((step) => step.reached).length
-  const differences = steps.flatMap((step) => step.differences).length
-  const differ =
-    differences === 0
-      ? 'nothing differs from the contract'
-      : `${differences} ${differences === 1 ? 'answer differs' : 'answers differ'} from the contract`
-  if (reached === flow.length) return `The whole product flow works, all ${flow.length} steps of it, and ${differ}.`
-  const first = flow.find((step) => !step.reached && step.outcome !== 'skipped')
-  return `The product flow does not work whole: ${reached} of ${flow.length} steps did, the first that did not is ‘${first?.name ?? ''}’; ${differ}.`
+  const differ = howItDiffers(steps)
+  if (reached === flow.length) return `The whole product flow works, all ${flow.length} steps of it, ${differ}.`
+  const missed = flow.filter((step) => !step.reached)
+  const first = missed.find((step) => step.outcome !== 'skipped') ?? missed[0]!
+  return `The product flow does not work whole: ${reached} of ${flow.length} steps did, the first that did not is ‘${first.name}’, ${differ}.`
 }

@@ -174,6 +174,18 @@ test('filters that a target ignores are applied to all pages', async () => {
   expect(await there.conman.count('t', listChangesets('a1', { state: 'queued' }))).toBe(25)
 })
 
+test('the newest job is read no further than to it, on whatever page it is', async () => {
+  const rows = Array.from({ length: 100_000 }, (_, index) =>
+    job(`j${index}`, { entity_id: index < 150 ? 'r9' : 'r1', job_type: 'msuite_merge' }),
+  )
+  await using there = await facing(({ query }) => {
+    const page = Number(query.get('page'))
+    return [200, { data: rows.slice((page - 1) * 100, page * 100), pagination: { page, total: rows.length } }]
+  })
+  expect(await there.conman.newestJob('t', 'a1', 'msuite_merge', 'r1')).toMatchObject({ id: 'j150' })
+  expect(there.asked.map(({ query }) => query.get('page'))).toEqual(['1', '2'])
+})
+
 test('a target that filters is believed how many there are', async () => {
   await using there = await facing(({ query }) => [
     200,

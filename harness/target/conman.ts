@@ -118,15 +118,26 @@ export class Conman {
   /** All rows of a list, page by page, and of these only those that the call's filter means. */
   async all<T>(token: string | undefined, call: ListCall<T>): Promise<T[]> {
     const rows: T[] = []
+    for await (const page of this.#pages(token, call)) rows.push(...page)
+    return rows
+  }
+
+  /** The first of these rows, and no page beyond it: the newest where the list begins with that. */
+  async first<T>(token: string | undefined, call: ListCall<T>): Promise<T | undefined> {
+    for await (const [row] of this.#pages(token, call)) if (row !== undefined) return row
+    return undefined
+  }
+
+  async *#pages<T>(token: string | undefined, call: ListCall<T>): AsyncGenerator<T[]> {
     let seen = 0
     let before = ''
     for (let page = 1; ; page += 1) {
       const query = { ...call.query, page: String(page), limit: '100' }
       const { answer, value } = await this.exchange(token, { ...call, query })
-      rows.push(...value.filter((row) => call.keeps?.(row) ?? true))
+      yield value.filter((row) => call.keeps?.(row) ?? true)
       seen += value.length
       const total = recordOf(recordOf(answer.json)?.pagination)?.total
-      if (typeof total !== 'number' || seen >= total || value.length === 0) return rows
+      if (typeof total !== 'number' || seen >= total || value.length === 0) return
       if (answer.text === before) throw new ConmanError(call.what, answer, `page ${page} is page ${page - 1} once more`)
       if (page === PAGES_MAX) throw new ConmanError(call.what, answer, `the list does not end after ${page} pages`)
       before = answer.text
@@ -226,7 +237,7 @@ export class Conman {
 
   /** The newest job of a kind for one thing; undefined where there is none. */
   async newestJob(token: string, appId: string, type: JobType, entityId: string): Promise<Job | undefined> {
-    return (await this.all(token, listJobs(appId, { type, entityId })))[0]
+    return this.first(token, listJobs(appId, { type, entityId }))
   }
 
   /**

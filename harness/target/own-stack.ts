@@ -13,10 +13,10 @@ import { PROXY_NAMES } from '../stack/toxiproxy.ts'
 import { auditFromMongo } from './audit.ts'
 import { Conman } from './conman.ts'
 import { Database } from './database.ts'
+import { fingerprintOf, loginTime } from './first-look.ts'
 import { fixturesIn } from './fixtures.ts'
 import { HttpClient } from './http.ts'
 import type { Opening } from './open.ts'
-import { fingerprintOf, loginTime } from './probe.ts'
 import type { HandedOver, Target } from './target.ts'
 
 /**

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { createServer as createRawServer } from 'node:net'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Conman } from './conman.ts'
+import { fingerprintOf } from './first-look.ts'
 import { HttpClient } from './http.ts'
-import { fingerprintOf } from './probe.ts'
 import { clockAhead, look } from './times.ts'
 
 const servers: { close(): void; closeAllConnections?(): void }[] = []

@@ -60,7 +60,7 @@ async function find(
   begun: Job | { type: JobType; entityId: string },
 ): Promise<Job> {
   const call = listJobs(appId, { type: begun.type, ...(begun.entityId === null ? {} : { entityId: begun.entityId }) })
-  const newest = (await conman.all(token, call))[0]
+  const newest = await conman.first(token, call)
   if (newest !== undefined) return newest
   const answer = await conman.answer(token, call)
   throw new ConmanError(`looking for the job ${begun.type}`, answer, 'the list has none')
