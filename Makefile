@@ -54,6 +54,12 @@ judge: ## recompute the verdicts of RUN (default: latest) from its evidence
 report: ## render the report of RUN (default: latest) again
 	@$(call readiness,report $(RUN) $(ARGS))
 
+bundle: ## make one file of RUN (default: latest), with a statement of what it attests
+	@$(call readiness,bundle $(RUN) $(ARGS))
+
+verify: ## say whether RUN (default: latest), or a bundle, still says what it said
+	@$(call readiness,verify $(RUN) $(ARGS))
+
 list: ## the catalogue of checks
 	@$(call readiness,list $(ARGS))
 
@@ -87,4 +93,4 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify

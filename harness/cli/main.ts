@@ -7,6 +7,7 @@ import { EXIT, HarnessError, Interrupted, UsageError } from '../errors.ts'
 import { reasonOf } from '../evidence/store.ts'
 import { HARNESS_VERSION } from '../version.ts'
 import { bench } from './bench.ts'
+import { bundle } from './bundle.ts'
 import { clean } from './clean.ts'
 import { compare } from './compare.ts'
 import { config } from './config.ts'
@@ -24,6 +25,7 @@ import { prune, runs } from './runs.ts'
 import { seed } from './seed.ts'
 import { interruption, paint } from './terminal.ts'
 import { up } from './up.ts'
+import { verify } from './verify.ts'
 
 watchSignals()
 
@@ -38,6 +40,8 @@ try {
     .command(run)
     .command(judgeVerb)
     .command(reportVerb)
+    .command(bundle)
+    .command(verify)
     .command(prove)
     .command(list)
     .command(compare)

@@ -128,7 +128,15 @@ export class RunFolder {
 
 /** What verdicts are derived from; derived files (verdicts, reports) are left out of the manifest. */
 function listFiles(root: string): string[] {
-  const derived = new Set([MANIFEST, 'verdicts.json', 'report.html', 'report.md', 'run.json'])
+  const derived = new Set([
+    MANIFEST,
+    'verdicts.json',
+    'report.html',
+    'report.md',
+    'run.json',
+    'statement.json',
+    'statement.dsse.json',
+  ])
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name !== 'verdict.json' && !entry.name.endsWith('.part'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
