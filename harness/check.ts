@@ -96,6 +96,8 @@ export interface Verdict {
   findings: Finding[]
   charts: Chart[]
   tables: Table[]
+  /** What stands beside the verdict and decides nothing, a sentence each: the bottlenecks of a load. */
+  notes?: string[]
   /** What to do about it: the next step when it failed, what to hand over when it could not be verified. */
   remedy?: string
 }

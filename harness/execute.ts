@@ -14,6 +14,7 @@ import { forecast, isWholeCatalogue, reachOf } from './planning.ts'
 import { writeReport } from './report-files.ts'
 import type { Plan } from './result.ts'
 import { applyOverrides, type Run } from './run.ts'
+import { SERVER_SIDE_FILE, type ServerSideLoad } from './server-side/evidence.ts'
 import { MACHINE, openSession, type SessionOptions } from './session.ts'
 import { ConmanError } from './target/conman.ts'
 import { lockTarget } from './target/lock.ts'
@@ -105,9 +106,14 @@ async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolde
     return
   }
   try {
-    const evidence = await gatherer.gather(run)
+    const watched: (() => Promise<ServerSideLoad>)[] = []
+    const evidence = await gatherer.gather({ ...run, keepBeside: (load) => watched.push(load) })
     demandSchema(gatherer.schema, evidence, `the evidence of ${gatherer.id}`)
+    const loads = await Promise.all(watched.map((load) => load()))
     folder.writeJson(`${gatherer.id}/evidence.json`, evidence)
+    if (loads.length > 0) {
+      folder.writeJson(`${gatherer.id}/${SERVER_SIDE_FILE}`, { schema: 'readiness-server-side/1', loads })
+    }
   } catch (cause) {
     run.signal.throwIfAborted()
     if (cause instanceof EvidenceNotWritten) throw cause

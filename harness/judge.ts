@@ -9,6 +9,8 @@ import type { Limits, Verdict } from './check.ts'
 import { EXIT } from './errors.ts'
 import { brokenSeals, demandSchema, readJsonFile } from './evidence/store.ts'
 import { type CheckDetails, type CheckResult, type Plan, PlanSchema, type Verdicts } from './result.ts'
+import { SERVER_SIDE_FILE, type ServerSide, ServerSideSchema } from './server-side/evidence.ts'
+import { withServerSide } from './server-side/shown.ts'
 
 /** `runs/<id>/run.json`: how the run is going, and how it ended. */
 export const RunStateSchema = Type.Object({
@@ -49,7 +51,10 @@ export function judgeRun(path: string): Judged {
   const plan = readJsonFile(join(path, 'plan.json'))
   demandSchema(PlanSchema, plan, join(path, 'plan.json'))
   const state = readRunState(path)
-  const details = (plan as Plan).checks.map((planned) => judgeCheck(path, planned, state))
+  const details = (plan as Plan).checks.map((planned, index, all) =>
+    // The checks of one load share its evidence, and the first of them shows the server's side of it.
+    judgeCheck(path, planned, state, all.findIndex(({ gatherer }) => gatherer === planned.gatherer) === index),
+  )
   return { plan: plan as Plan, verdicts: summarize(plan as Plan, state, details, path), details }
 }
 
@@ -71,10 +76,17 @@ function readRunState(path: string): RunState {
   return state as RunState
 }
 
-function judgeCheck(path: string, planned: Plan['checks'][number], state: RunState): CheckDetails {
+function judgeCheck(
+  path: string,
+  planned: Plan['checks'][number],
+  state: RunState,
+  firstOfGatherer: boolean,
+): CheckDetails {
   const evidenceFile = `${planned.gatherer}/evidence.json`
   const found = existsSync(join(path, evidenceFile))
-  const verdict = found ? evaluateFrom(path, evidenceFile, planned) : withoutEvidence(path, planned, state)
+  const judged = found ? evaluateFrom(path, evidenceFile, planned) : withoutEvidence(path, planned, state)
+  const serverSide = found ? readServerSide(path, planned.gatherer) : null
+  const verdict = serverSide === null ? judged : withServerSide(judged, serverSide, firstOfGatherer)
   const result: CheckResult = {
     id: planned.id,
     title: planned.title,
@@ -89,10 +101,20 @@ function judgeCheck(path: string, planned: Plan['checks'][number], state: RunSta
     verified_by: verdict.verifiedBy,
     findings: verdict.findings,
     remedy: verdict.remedy ?? null,
+    ...(verdict.notes === undefined ? {} : { notes: verdict.notes }),
     evidence: found ? evidenceFile : null,
     details: `${planned.id}/verdict.json`,
   }
   return { schema: 'readiness-check/1', result, charts: verdict.charts, tables: verdict.tables }
+}
+
+/** Null: the check makes no load, or the run is of a version that watched none. */
+function readServerSide(path: string, gatherer: string): ServerSide | null {
+  const file = join(path, gatherer, SERVER_SIDE_FILE)
+  if (!existsSync(file)) return null
+  const serverSide = readJsonFile(file)
+  demandSchema(ServerSideSchema, serverSide, file)
+  return serverSide as ServerSide
 }
 
 function evaluateFrom(path: string, evidenceFile: string, planned: Plan['checks'][number]): Verdict {

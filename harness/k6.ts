@@ -22,6 +22,7 @@ import { build } from 'esbuild'
 import { type Static, Type } from 'typebox'
 import { HarnessError } from './errors.ts'
 import type { Run } from './run.ts'
+import { type ClientRecord, ClientRequests, K6_REQUESTS } from './server-side/client.ts'
 import { cpuSeconds, signal as signalTo } from './stack/process-table.ts'
 
 /** How the load generator fared. Beside every figure of a load check stands the proof that its instrument was sound. */
@@ -59,6 +60,8 @@ export interface K6Result {
   generator: Generator
   samples: K6Sample[]
   counters: Record<string, number>
+  /** Every request that k6 sent, whatever the script measured of it. */
+  client: ClientRecord
 }
 
 /** Bundles a script for k6: one file, nothing fetched at run time. */
@@ -192,9 +195,7 @@ export async function runK6(
   run.signal.throwIfAborted()
 
   const summary = readSummary(summaryFile, started)
-  const { samples, counters } = existsSync(samplesFile)
-    ? await readSamples(samplesFile, new Set(input.metrics))
-    : { samples: [], counters: {} }
+  const { samples, counters, client } = await readSamples(samplesFile, new Set(input.metrics))
   const generator: Generator = {
     k6_version: k6.version,
     exit_code: ended.code,
@@ -210,7 +211,7 @@ export async function runK6(
     log_tail: tailOf(logFile, 20),
   }
   rmSync(folder, { recursive: true, force: true })
-  return { generator, samples, counters }
+  return { generator, samples, counters, client }
 }
 
 async function inspect(k6: string, script: string, flags: string[]): Promise<void> {
@@ -282,9 +283,11 @@ function readSummary(path: string, notBefore: Date): Summary | null {
 async function readSamples(
   path: string,
   wanted: ReadonlySet<string>,
-): Promise<{ samples: K6Sample[]; counters: Record<string, number> }> {
+): Promise<Pick<K6Result, 'samples' | 'counters' | 'client'>> {
   const samples: K6Sample[] = []
   const counters: Record<string, number> = {}
+  const client = new ClientRequests()
+  if (!existsSync(path)) return { samples, counters, client: client.record() }
   const lines = createInterface({
     input: createReadStream(path).pipe(createGunzip()),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -292,24 +295,24 @@ async function readSamples(
   try {
     for await (const line of lines) {
       // Cheap sieve before JSON: most lines are k6's own metrics.
-      if (!line.includes('"Point"')) continue
+      if (!line.includes('"Point"') || /"metric":"(?:http_req_(?!duration)|data_|vus|iteration|checks)/.test(line))
+        continue
       const point = JSON.parse(line) as {
         metric: string
         data: { time: string; value: number; tags?: Record<string, string> }
       }
-      if (!wanted.has(point.metric)) continue
-      counters[point.metric] = (counters[point.metric] ?? 0) + point.data.value
-      samples.push({
-        metric: point.metric,
-        time_ms: Date.parse(point.data.time),
-        value: point.data.value,
-        tags: point.data.tags ?? {},
-      })
+      const { metric, data } = point
+      if (!wanted.has(metric) && metric !== K6_REQUESTS) continue
+      const sample = { metric, time_ms: Date.parse(data.time), value: data.value, tags: data.tags ?? {} }
+      if (metric === K6_REQUESTS) client.add(sample)
+      if (!wanted.has(metric)) continue
+      counters[metric] = (counters[metric] ?? 0) + data.value
+      samples.push(sample)
     }
   } catch {
     // A k6 that was killed leaves a stream cut short: what could be read is kept, the exit code tells the rest.
   }
-  return { samples, counters }
+  return { samples, counters, client: client.record() }
 }
 
 function tailOf(path: string, lines: number): string[] {

@@ -155,6 +155,8 @@ export const CheckResultSchema = Type.Object(
     verified_by: Type.Array(Type.String()),
     findings: Type.Array(Finding),
     remedy: Type.Union([Type.String(), Type.Null()]),
+    /** What stands beside the verdict and decides nothing. Absent where there is nothing to say. */
+    notes: Type.Optional(Type.Array(Type.String())),
     /** Path of the evidence, relative to the run's folder; null when none was gathered. */
     evidence: Type.Union([Type.String(), Type.Null()]),
     /** Path of the check's pictures and tables (`CheckDetails`), relative to the run's folder. */

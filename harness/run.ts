@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Limit, Limits } from './check.ts'
 import type { Profile } from './profiles.ts'
 import type { Progress } from './progress.ts'
+import type { ServerSideLoad } from './server-side/evidence.ts'
 import type { Target } from './target/target.ts'
 import type { ToolName } from './toolchain/programs.ts'
 import type { Tool } from './toolchain/resolve.ts'
@@ -31,6 +32,8 @@ export interface Run {
   marker(): Record<string, string>
   /** Registers a child's process group for clean-up; the returned function takes it off again. */
   adopt(child: ChildProcess, label: string): () => void
+  /** Keeps beside the evidence under way what the server did while a load ran; absent where nothing is kept. */
+  readonly keepBeside?: (load: () => Promise<ServerSideLoad>) => void
   /** The limits of a check after the user's overrides. */
   limits(check: string, of: readonly Limit[]): Limits
 }

@@ -78,7 +78,7 @@ function rowOf(row: Row, pictured: boolean): Markup {
 <tr class="more"><td colspan="2"></td><td colspan="5"><details${row.outcome === 'fail' ? html` open` : ''}><summary>${row.findings.length > 0 ? `${plural(row.findings.length, 'finding', 'findings')}, requirement` : 'Requirement'}${row.evidence && ', evidence'}</summary>
 ${row.findings.length > 0 && findings(row.findings)}
 ${/* A blocker's next step stands above, where it is read first. */ !blocks && row.remedy && html`<p><b>${row.outcome === 'not-verified' ? 'To verify it:' : 'Next:'}</b> ${clip(row.remedy, PROSE_CHARACTERS)}</p>`}
-${requirement(row)}
+${row.notes?.map((note) => html`<p>${clip(note, PROSE_CHARACTERS)}</p>\n`)}${requirement(row)}
 ${row.evidence && html`<p class="muted">Evidence: <code>${row.evidence}</code>${pictured && html` · <a href="#${anchor(row.id)}-pictures">pictures</a>`}</p>`}
 </details></td></tr>
 </tbody>

@@ -11,6 +11,7 @@ const TEXT_CHARACTERS = 600
 
 export function renderMarkdown({ plan, verdicts }: { plan: Plan; verdicts: Verdicts }): string {
   const summary = summarise(plan, verdicts)
+  const noted = summary.rows.filter((row) => row.notes !== undefined && row.notes.length > 0)
   const open = [...summary.blockers, ...summary.notVerified, ...summary.advisories]
   return [
     `## ${verdicts.verdict}${summary.disputed ? ' (disputed by its own rows)' : ''}: ${escapeMarkdown(targetName(verdicts))}`,
@@ -35,6 +36,10 @@ export function renderMarkdown({ plan, verdicts }: { plan: Plan; verdicts: Verdi
       `- **${escapeMarkdown(row.id)}** ${escapeMarkdown(row.because)}${row.remedy ? ` → ${escapeMarkdown(row.remedy)}` : ''}`,
     ]),
     ...(open.length > 0 ? [''] : []),
+    ...noted.flatMap((row) =>
+      (row.notes ?? []).map((note) => `- **${escapeMarkdown(row.id)}** ${escapeMarkdown(note)}`),
+    ),
+    ...(noted.length > 0 ? [''] : []),
   ].join('\n')
 }
 

@@ -35,6 +35,7 @@ export function renderText(
       ...(numbers === '' ? [] : [indent + paint.dim(numbers)]),
       ...(row.outcome === 'pass' ? [] : [indent + line(row.because)]),
       ...(row.outcome === 'pass' || !row.remedy ? [] : [`${indent}→ ${line(row.remedy)}`]),
+      ...(row.notes ?? []).map((note) => indent + paint.dim(line(note))),
     ]
   })
   const tone = { GO: 'pass', PASS: 'pass', 'NO-GO': 'fail', FAIL: 'fail', INCOMPLETE: 'not-verified' } as const

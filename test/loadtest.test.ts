@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Verdicts } from '../harness/result.ts'
+import type { ServerSide } from '../harness/server-side/evidence.ts'
 import { PATIENT, root, Sandbox, type Started, verdictsOf } from './sandbox.ts'
 
 let sandbox: Sandbox
@@ -56,6 +57,28 @@ describe('the bundled Conman passes L1, and the verdict can be recomputed', () =
       { id: 'L1.audit', level: 'SHOULD', outcome: 'pass' },
     ])
     await sandbox.expectNothingLeft()
+  })
+
+  test('beside the load stands what the server did: counted alike by both, and every part looked at', () => {
+    const { loads } = JSON.parse(readFileSync(join(folder, 'L1/server-side.json'), 'utf8')) as ServerSide
+    expect(loads).toHaveLength(1)
+    const { client, metrics, database, processes, jobs, machine } = loads[0]!
+    for (const part of [metrics, database, processes, jobs, machine]) expect(part).not.toHaveProperty('because')
+    expect(metrics).toMatchObject({ fell: 0, unreadable_lines: 0, scrapes_failed: 0 })
+    expect(database).toMatchObject({ members: [{}, {}, {}] })
+    expect(processes).toEqual(
+      expect.arrayContaining(['conman-api', 'git-backend'].map((name) => expect.objectContaining({ name }))),
+    )
+    expect(client.map(({ method, route }) => `${method} ${route}`)).toContain('PUT /api/apps/*/workspaces/*/files')
+    const [check] = verdictsOf(folder).checks
+    expect(check!.notes).toEqual([expect.stringMatching(/^Bottlenecks: .+\.$/)])
+    expect(check!.findings).toContainEqual(
+      expect.objectContaining({
+        claim: 'the server counted every answer that the client recorded',
+        outcome: 'pass',
+        because: expect.stringMatching(/^all \d+ answers/),
+      }),
+    )
   })
 
   test('verdicts.json keeps its schema', () => {

@@ -35,12 +35,7 @@ export function unwatchable(run: Run): string | undefined {
 }
 
 export async function watchCommands(run: Run, database: Database): Promise<Watch> {
-  const logs = logsByPort(run)
-  const watched = database.members.map((member) => {
-    const file = logs.get(portOf(member.host))
-    if (file === undefined) throw new HarnessError(`the log of ${member.host} is not known`, 'report it')
-    return { member, file }
-  })
+  const watched = logsOf(run, database)
   const from = `readiness-begin-${randomUUID()}`
   const to = `readiness-end-${randomUUID()}`
   const before = await Promise.all(watched.map(({ member }) => stateOf(member)))
@@ -74,6 +69,16 @@ export async function watchCommands(run: Run, database: Database): Promise<Watch
       }
     },
   }
+}
+
+/** Each member with the file that it logs to. */
+export function logsOf(run: Run, database: Database): { member: Member; file: string }[] {
+  const logs = logsByPort(run)
+  return database.members.map((member) => {
+    const file = logs.get(portOf(member.host))
+    if (file === undefined) throw new HarnessError(`the log of ${member.host} is not known`, 'report it')
+    return { member, file }
+  })
 }
 
 async function logCommands({ client }: Member, verbosity: number): Promise<void> {

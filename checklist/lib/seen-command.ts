@@ -73,18 +73,18 @@ const CLIENT_METADATA = 51_800
 
 /**
  * Reads a member's log, from its beginning, for who is on which connection; answers what was asked of `database` between
- * the two marks (members' own replication and the harness left out). Null where a mark is missing.
+ * the two marks (members' own replication and the harness left out). Null where a mark is missing. Without marks: all of it.
  */
 export function commandsIn(
   log: string,
-  wanted: { database: string; from: string; to: string; member: string; on: SeenCommand['on'] },
+  wanted: { database: string; from: string | null; to: string | null; member: string; on: SeenCommand['on'] },
 ): LoggedCommand[] | null {
   const internal = new Set<string>()
   const found: LoggedCommand[] = []
-  let between = false
+  let between = wanted.from === null
   for (const text of log.split('\n')) {
-    const begins = text.includes(wanted.from)
-    const ends = text.includes(wanted.to)
+    const begins = wanted.from !== null && text.includes(wanted.from)
+    const ends = wanted.to !== null && text.includes(wanted.to)
     if (!begins && !ends && !text.includes('"Slow query"') && !text.includes('"client metadata"')) continue
     const line = parsed(text)
     const attr = recordOf(line?.attr)
@@ -101,7 +101,7 @@ export function commandsIn(
     const command = logged(line, attr, wanted)
     if (command !== undefined) found.push(command)
   }
-  return null
+  return wanted.to === null && between ? found : null
 }
 
 function isInternal(attr: Record<string, unknown>): boolean {

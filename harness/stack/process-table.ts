@@ -33,8 +33,9 @@ export function isRunning(identity: ProcessIdentity): boolean {
 interface Stat {
   state: string
   group: number
-  /** User and system time of all its threads, in seconds. */
+  /** User and system time of all its threads, in seconds; and of its children that have ended. */
   cpu_s: number
+  children_cpu_s: number
   started: string
 }
 
@@ -46,11 +47,13 @@ function statOf(pid: number): Stat | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the program's name in brackets, and may itself hold brackets and spaces.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    // Of proc(5)'s list: 3 state, 5 process group, 14 and 15 user and system time, 22 start time, all in ticks.
+    // Of proc(5)'s list: 3 state, 5 process group, 14 to 17 user and system time, its own and its ended children's, 22 start
+    // time, all in ticks.
     return {
       state: fields[0] ?? '',
       group: Number(fields[2]),
       cpu_s: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
+      children_cpu_s: (Number(fields[13]) + Number(fields[14])) / TICKS_PER_S,
       started: fields[19] ?? '',
     }
   } catch {
@@ -85,6 +88,48 @@ export function markedProcesses(stackId: string): MarkedProcess[] {
 /** CPU time that a process has used. `undefined` where there is no /proc, or the process is gone. */
 export function cpuSeconds(pid: number): number | undefined {
   return onLinux ? statOf(pid)?.cpu_s : undefined
+}
+
+export interface ProcessUsage {
+  /** Of all its threads, and of children that have ended. */
+  cpu_s: number
+  rss_bytes: number
+  /** Time on a processor, and time ready without one, by thread; null where they are too many, or the system does not tell. */
+  threads: Map<number, { cpu_s: number; waited_s: number }> | null
+}
+
+/** Beyond it a look at each of them costs more than it tells. */
+const THREADS_MAX = 64
+
+/** `undefined` where there is no /proc, or the process is gone. */
+export function processUsage(pid: number, look: { threads: boolean }): ProcessUsage | undefined {
+  const stat = onLinux ? statOf(pid) : undefined
+  const rss_bytes = stat === undefined ? undefined : residentBytes(pid)
+  if (stat === undefined || rss_bytes === undefined) return undefined
+  return { cpu_s: stat.cpu_s + stat.children_cpu_s, rss_bytes, threads: look.threads ? threadsOf(pid) : null }
+}
+
+function threadsOf(pid: number): ProcessUsage['threads'] {
+  const ids = readOrNot(`/proc/${pid}/task`, (path) => readdirSync(path))
+  if (ids === undefined || ids.length > THREADS_MAX) return null
+  const threads: NonNullable<ProcessUsage['threads']> = new Map()
+  for (const id of ids) {
+    // Nanoseconds on a processor, and nanoseconds ready without one. Absent where the thread has ended meanwhile.
+    const text = readOrNot(`/proc/${pid}/task/${id}/schedstat`, (path) => readFileSync(path, 'latin1'))
+    const [used, waited] = text?.split(' ').map(Number) ?? []
+    if (used !== undefined && waited !== undefined) {
+      threads.set(Number(id), { cpu_s: used / 1e9, waited_s: waited / 1e9 })
+    }
+  }
+  return threads.size > 0 ? threads : null
+}
+
+function readOrNot<T>(path: string, read: (path: string) => T): T | undefined {
+  try {
+    return read(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** Resident memory. `undefined` when the process is gone. */

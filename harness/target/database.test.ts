@@ -75,6 +75,7 @@ describe('a user with the role `read`', () => {
     expect(await database.indexes('no_such_collection')).toEqual([])
     expect(await database.statistics('jobs')).toMatchObject({ count: 250 })
     expect(await database.indexUse('jobs')).toBeNull()
+    expect(await database.serverStatus()).toBeNull()
   })
 
   test('may not write, so a write of ours would have been refused', async () => {
@@ -95,6 +96,7 @@ describe('a user with the role `read`', () => {
       await database.indexes('jobs')
       await database.statistics('jobs')
       expect(await database.indexUse('jobs')).toHaveLength(2)
+      expect(await database.serverStatus()).toHaveProperty('opcounters')
     }
     await db.command({ profile: 0 })
     const seen = await db.collection('system.profile').find({ appName: 'conman-readiness' }).toArray()

@@ -7,7 +7,16 @@ import { UsageError } from '../errors.ts'
 import { describeFailure } from './http.ts'
 
 /** Beside these the driver itself sends `hello`, `ping`, `endSessions` and what logs in. */
-export const COMMANDS = ['buildInfo', 'find', 'getMore', 'killCursors', 'aggregate', 'explain', 'listIndexes'] as const
+export const COMMANDS = [
+  'buildInfo',
+  'find',
+  'getMore',
+  'killCursors',
+  'aggregate',
+  'explain',
+  'listIndexes',
+  'serverStatus',
+] as const
 
 const SELECT_WITHIN_MS = 5_000
 /** A collection scan of a large table ends by itself. */
@@ -119,6 +128,16 @@ export class Database implements AsyncDisposable {
   async indexUse(collection: string): Promise<Document[] | null> {
     try {
       return await this.aggregate(collection, [{ $indexStats: {} }])
+    } catch (cause) {
+      if (codeOf(cause) === UNAUTHORIZED) return null
+      throw cause
+    }
+  }
+
+  /** The server's own counters; null where the user may not ask: it needs the role `clusterMonitor`. */
+  async serverStatus(): Promise<Document | null> {
+    try {
+      return await this.#client.db('admin').command({ serverStatus: 1 })
     } catch (cause) {
       if (codeOf(cause) === UNAUTHORIZED) return null
       throw cause

@@ -56,8 +56,8 @@ export interface Target extends AsyncDisposable {
   /** From here on what was done by the user's commands is written into the run. */
   recordInto?(sink: RecordSink): void
   secretsInto(redactor: Redactor): void
-  /** Resident memory of the processes that were started. Absent where nothing was. */
-  memory?(): { name: string; rss_bytes: number }[]
+  /** The processes that were started, and their resident memory. Absent where nothing was. */
+  memory?(): { name: string; pid: number; rss_bytes: number }[]
   /** Leaves what was started running after the harness ends, and says in a line how to end it. Absent where nothing was started. */
   keep?(): Promise<string>
 }

@@ -8,6 +8,7 @@ import { GitRepository } from '../../harness/git.ts'
 import { type K6Sample, runK6 } from '../../harness/k6.ts'
 import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
+import { besideServer } from '../../harness/server-side/watch.ts'
 import { readFile } from '../../harness/target/conman/workspaces.ts'
 import { ConmanError, sha256 } from '../../harness/target/conman.ts'
 import { type SeededApp, seedEditors } from '../../seed/editors.ts'
@@ -69,13 +70,15 @@ async function gatherEdits(run: Run, scenario: Scenario): Promise<EditEvidence> 
       : `${scenario}: ${sizes.users} users for ${sizes.sample_duration_s} s`,
   )
   const worst_s = scenario === 'L1' ? sizes.files_per_user * REQUEST_TIMEOUT_S : sizes.sample_duration_s
-  const { generator, samples, counters } = await runK6(run, {
-    entry: fileURLToPath(new URL('./script.ts', import.meta.url)),
-    settings,
-    metrics: ['edit_ms', ...Object.values(COUNTERS)],
-    bound_s: worst_s + 2 * REQUEST_TIMEOUT_S + THROTTLE_WAIT_S_MAX + 30,
-    label: scenario,
-  })
+  const { generator, samples, counters } = await besideServer(run, scenario, () =>
+    runK6(run, {
+      entry: fileURLToPath(new URL('./script.ts', import.meta.url)),
+      settings,
+      metrics: ['edit_ms', ...Object.values(COUNTERS)],
+      bound_s: worst_s + 2 * REQUEST_TIMEOUT_S + THROTTLE_WAIT_S_MAX + 30,
+      label: scenario,
+    }),
+  )
   const edits = editsOf(samples, runKey, scenario)
   run.progress.say(
     `${scenario}: ${edits.filter((edit) => edit.commit !== null).length} of ${edits.length} edits acknowledged; reconciling`,

@@ -21,6 +21,8 @@ export { handleSummary } from '../lib/k6-side.ts'
 const settings = readSettings<EditSettings>()
 const { scenario } = settings
 
+const ROUTE = 'PUT /api/apps/{appId}/workspaces/{workspaceId}/files'
+
 /** One sample an edit: how long its user waited, with the status and the commit that the server named. */
 const waited = new Trend('edit_ms', true)
 const acknowledged = new Counter('edit_acknowledged')
@@ -93,7 +95,7 @@ function edit(userIndex: number, number: number): void {
     {
       headers: headersOf(user),
       responseType: 'text',
-      tags: { name: 'PUT /api/apps/{appId}/workspaces/{workspaceId}/files' },
+      tags: { name: ROUTE },
       timeout: `${settings.requestTimeoutS}s`,
     },
   )
@@ -131,7 +133,7 @@ export function warm_up(): void {
     content: `{"run": "${settings.run}", "scenario": "${scenario}"}\n`,
     message: `readiness warm-up ${settings.run} ${scenario}`,
   }
-  request(...fileRequest(user, file), { headers: headersOf(user), tags: { name: 'warm-up' } }, 'warm-up')
+  request(...fileRequest(user, file), { headers: headersOf(user), tags: { name: ROUTE } }, 'warm-up')
 }
 
 export function edits(): void {

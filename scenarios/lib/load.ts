@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import { GeneratorSchema, type K6Sample, runK6 } from '../../harness/k6.ts'
 import { busiestIn, type Slice, waitForQuiet, watchOtherLoad } from '../../harness/other-load.ts'
 import type { Run } from '../../harness/run.ts'
+import { besideServer } from '../../harness/server-side/watch.ts'
 import { COUNTERS } from './counters.ts'
 import { type Manners, stoppedAt } from './manners-settings.ts'
 
@@ -51,13 +52,15 @@ export async function runLoad(
   // Of a target that others started, its own work would look like a stranger's.
   const watch = run.target.memory === undefined ? null : watchOtherLoad()
   let slices: Slice[] = []
-  const { generator, samples, counters } = await runK6(run, {
-    entry: input.entry,
-    settings: input.settings,
-    metrics: [input.metric, ...Object.values(COUNTERS)],
-    bound_s: input.bound_s,
-    label: input.label,
-  }).finally(() => {
+  const { generator, samples, counters } = await besideServer(run, input.label, () =>
+    runK6(run, {
+      entry: input.entry,
+      settings: input.settings,
+      metrics: [input.metric, ...Object.values(COUNTERS)],
+      bound_s: input.bound_s,
+      label: input.label,
+    }),
+  ).finally(() => {
     slices = watch?.stop() ?? []
   })
   const measured = samples.filter(({ metric }) => metric === input.metric).sort((a, b) => startOf(a) - startOf(b))
