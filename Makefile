@@ -30,6 +30,12 @@ probe: ## walk the whole product flow once on the target, and say what differs f
 contract: setup ## the contract suite: the probe through every door
 	node_modules/.bin/node node_modules/vitest/vitest.mjs run --project harness test/contract.test.ts checklist/CONTRACT harness/target $(ARGS)
 
+loadtest-L2: ## 50 users hand in a changeset each at one instant
+	@$(call readiness,run L2 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-L3: ## a release is taken from 150 queued changesets, the rest is revalidated
+	@$(call readiness,run L3 --profile $(PROFILE) $(consent) $(ARGS))
+
 loadtest-L5: ## a repository of 10,000 files is read: tree, files, diff, cold and warm
 	@$(call readiness,run L5 --profile $(PROFILE) $(consent) $(ARGS))
 
@@ -94,3 +100,4 @@ typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
 .PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
+.PHONY: help loadtest-L1 loadtest-L2 loadtest-L3 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

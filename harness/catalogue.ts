@@ -8,6 +8,8 @@ import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
 import { majorityWrites } from '../checklist/GL-R5/check.ts'
 import { requiredIndexes } from '../checklist/IX/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
+import { submissionStorm } from '../scenarios/L2/check.ts'
+import { listedMeanwhile, longQueue } from '../scenarios/L3/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
 import type { Check, ProfileName } from './check.ts'
@@ -23,6 +25,9 @@ export const CATALOGUE: readonly AnyCheck[] = [
   sampleAsWritten,
   openModel,
   contract,
+  submissionStorm,
+  longQueue,
+  listedMeanwhile,
   largeRepository,
   queuedListing,
   openListing,

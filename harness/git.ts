@@ -105,6 +105,29 @@ export class GitRepository {
     })
   }
 
+  /** The commit that a reference stands for, by its whole name (`refs/tags/…`); null where there is none. */
+  async commitOf(reference: `refs/${string}`): Promise<string | null> {
+    const { code, stdout } = await this.#run(['rev-parse', '--verify', '--quiet', `${reference}^{commit}`], '', [0, 1])
+    return code === 0 ? stdout.toString('utf8').trim() : null
+  }
+
+  /** Whether one commit has the other, or is it. */
+  async isAncestor(older: string, newer: string): Promise<boolean> {
+    demandObjectIds(older, newer)
+    const { code } = await this.#run(['merge-base', '--is-ancestor', older, newer], '', [0, 1])
+    return code === 0
+  }
+
+  /** Whether git merges the two without a conflict. What the merge makes goes into `scratch`, a folder of the caller's. */
+  async mergesCleanly(ours: string, theirs: string, scratch: string): Promise<boolean> {
+    demandObjectIds(ours, theirs)
+    const { code } = await this.#run(['merge-tree', '--write-tree', '--name-only', ours, theirs], '', [0, 1], {
+      GIT_OBJECT_DIRECTORY: scratch,
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(this.#path, 'objects'),
+    })
+    return code === 0
+  }
+
   async countCommits(revision: string): Promise<number> {
     const { stdout } = await this.#run(['rev-list', '--count', revision])
     return Number(stdout.toString('utf8').trim())
@@ -123,6 +146,7 @@ export class GitRepository {
     args: readonly string[],
     input = '',
     allowed: readonly number[] = [0],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<{ code: number; stdout: Buffer; stderr: string }> {
     const child = spawn(
       this.#git,
@@ -134,6 +158,7 @@ export class GitRepository {
           GIT_CONFIG_NOSYSTEM: '1',
           GIT_CONFIG_GLOBAL: '/dev/null',
           GIT_OPTIONAL_LOCKS: '0',
+          ...env,
         },
         stdio: ['pipe', 'pipe', 'pipe'],
       },
@@ -164,6 +189,17 @@ export class GitRepository {
     }
     return { code, stdout: Buffer.concat(chunks), stderr }
   }
+}
+
+/** What a target calls a commit may mean something else to git. */
+function demandObjectIds(...names: readonly string[]): void {
+  if (names.some((name) => !isObjectId(name))) {
+    throw new HarnessError('what is no commit cannot be asked of git', 'this is a fault of the harness: report it')
+  }
+}
+
+export function isObjectId(name: string): boolean {
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)
 }
 
 /** Git's output with `-z`. */

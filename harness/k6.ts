@@ -132,6 +132,8 @@ export async function runK6(
     /** Seconds after which k6 is taken for stuck and ended. */
     bound_s: number
     label: string
+    /** Told when k6 has been started: its set-up and its first scenario begin now. */
+    onStarted?: (() => void) | undefined
   },
 ): Promise<K6Result> {
   const folder = run.temporaryFolder('k6')
@@ -174,6 +176,7 @@ export async function runK6(
   )
   closeSync(log)
   const release = run.adopt(child, `k6 ${input.label}`)
+  input.onStarted?.()
   const pulse = monitorEventLoopDelay({ resolution: 10 })
   pulse.enable()
   let cpu_s: number | null = null

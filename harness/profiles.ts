@@ -17,6 +17,28 @@ export interface Profile {
     sample_pause_s: number
     open_rate_per_s: number
   }
+  L2: {
+    /** E12 §6.1: 50 at once. The same in every profile: it takes seconds. */
+    submits: number
+    /** How long to wait for the last of their jobs: a target runs about one a second (data-and-runtime §2.4). */
+    drain_wait_s: number
+    /** How long a job that is missing is waited for once nothing is under way. */
+    missing_wait_s: number
+  }
+  L3: {
+    /** E12 §6.1: 150 queued, 10 released; each of the rest is revalidated. */
+    queued: number
+    released: number
+    /** Of the rest, those that do not merge with what is released. */
+    conflicting: number
+    authors: number
+    /** How long the queue is listed meanwhile, and how often. */
+    reader_s: number
+    reader_rate_per_s: number
+    /** Beyond the ten minutes of the requirement nothing is waited for. */
+    drain_wait_s: number
+    missing_wait_s: number
+  }
   L5: {
     /** Readings of each kind by somebody for whom the repository is new to the server. */
     cold: number
@@ -43,6 +65,17 @@ export interface Profile {
 }
 
 const L1 = { users: 50, files_per_user: 5, sample_duration_s: 120, sample_pause_s: 1, open_rate_per_s: 50 }
+const L2 = { submits: 50, drain_wait_s: 600, missing_wait_s: 60 }
+const L3 = {
+  queued: 150,
+  released: 10,
+  conflicting: 6,
+  authors: 50,
+  reader_s: 60,
+  reader_rate_per_s: 5,
+  drain_wait_s: 630,
+  missing_wait_s: 60,
+}
 const L5 = { cold: 10, trees: 100, files: 400, diffs: 40, readers: 4 }
 const L7 = { users: 50, listings_per_user: 90, open_rate_per_s: 75, open_duration_s: 60 }
 
@@ -52,6 +85,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     description: 'seconds; for CI and laptops',
     election_timeout_ms: 2_000,
     L1,
+    L2: { ...L2, missing_wait_s: 20 },
+    L3: { ...L3, queued: 40, released: 5, conflicting: 4, authors: 20, reader_s: 15, missing_wait_s: 10 },
     L5: { ...L5, cold: 3, trees: 8, files: 60, diffs: 6 },
     L7: { ...L7, listings_per_user: 10, open_rate_per_s: 50, open_duration_s: 10 },
     'GL-P4': { documents: 20_000 },
@@ -61,6 +96,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     description: 'the specified sizes, shortened waits; the default of single scenarios',
     election_timeout_ms: 2_000,
     L1,
+    L2,
+    L3,
     L5,
     L7,
     'GL-P4': { documents: 100_000 },
@@ -70,6 +107,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     description: 'the exact numbers of the specification; the only one that can give GO',
     election_timeout_ms: 10_000,
     L1,
+    L2,
+    L3: { ...L3, reader_s: 120, missing_wait_s: 600 },
     L5,
     L7,
     'GL-P4': { documents: 1_000_000 },

@@ -6,8 +6,9 @@ import { mapInParallel } from '../harness/parallel.ts'
 import { isOfSomeRun } from '../harness/prefix.ts'
 import type { Run } from '../harness/run.ts'
 import { listApps, listMembers } from '../harness/target/conman/apps.ts'
-import type { App, Session, Workspace } from '../harness/target/conman.ts'
-import { person } from './people.ts'
+import type { App, Role, Session, Workspace } from '../harness/target/conman.ts'
+import type { DirectFixtures } from '../harness/target/target.ts'
+import { type Person, person } from './people.ts'
 
 export interface Editor extends Session {
   workspace: Workspace
@@ -36,9 +37,7 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   const people = Array.from({ length: size.users }, (_, index) => person(run.prefix, index + 1, admin.password))
 
   const { app, adminToken } = await seedApp(run, `${run.prefix}-edits`)
-  const direct = run.seedOver === 'database' ? run.target.fixtures : undefined
-  run.progress.update(`seeding ${size.users} users ${direct ? 'into the database' : 'over HTTP'}`)
-  const sessions = direct ? await direct.members(app, people) : await joinOverHttp(run, app, adminToken, people)
+  const sessions = await seedMembers(run, { app, adminToken }, people)
 
   let workspaces = 0
   const users = await mapInParallel(sessions, WIDTH, async (session): Promise<Editor> => {
@@ -49,21 +48,35 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   })
   await verify(run, app, adminToken, users, people)
   const seconds = ((performance.now() - started) / 1_000).toFixed(1)
-  run.progress.say(
-    `seeded ${size.users} users with a workspace each ${direct ? 'by the database' : 'over HTTP'} in ${seconds} s, verified`,
-  )
+  const how = directly(run) === undefined ? 'over HTTP' : 'by the database'
+  run.progress.say(`seeded ${size.users} users with a workspace each ${how} in ${seconds} s, verified`)
   return { app, adminToken, users }
 }
 
 /** Requests in flight while seeding: enough to keep two cores busy with password hashing, few enough to stay polite. */
-const WIDTH = 8
+export const WIDTH = 8
+
+function directly(run: Run): DirectFixtures | undefined {
+  return run.seedOver === 'database' ? run.target.fixtures : undefined
+}
+
+/** Sessions of these people as members of the app, in their order; whoever is none yet joins it. */
+export async function seedMembers(
+  run: Run,
+  { app, adminToken }: Pick<SeededApp, 'app' | 'adminToken'>,
+  people: readonly (Person & { role: Role })[],
+): Promise<Session[]> {
+  const direct = directly(run)
+  run.progress.update(`seeding ${people.length} users ${direct ? 'into the database' : 'over HTTP'}`)
+  return direct ? await direct.members(app, people) : await joinOverHttp(run, app, adminToken, people)
+}
 
 /**
  * The app by its name, made when it is not there. A repository that was handed over can belong to one app only, for ever: where
  * another run has made that app, it is used again. The admin's session knows about it (HD3: some targets freeze roles in the
  * token).
  */
-async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
+export async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
   const { conman, admin } = run.target
   const session = await conman.login(admin.email, admin.password)
   const apps = await conman.all(session.token, listApps())
@@ -90,7 +103,7 @@ async function joinOverHttp(
   run: Run,
   app: App,
   adminToken: string,
-  people: readonly { email: string; name: string; password: string }[],
+  people: readonly (Person & { role: Role })[],
 ): Promise<Session[]> {
   const { conman } = run.target
   const members = new Set((await conman.all(adminToken, listMembers(app.id))).map((member) => member.email))
@@ -99,7 +112,7 @@ async function joinOverHttp(
     run.signal.throwIfAborted()
     const session = members.has(someone.email)
       ? await conman.login(someone.email, someone.password)
-      : await conman.join(adminToken, app.id, { ...someone, role: 'user' })
+      : await conman.join(adminToken, app.id, someone)
     run.progress.update(`seeding users over HTTP: ${++joined} of ${people.length}`)
     return session
   })

@@ -26,6 +26,8 @@ export interface FindOptions {
   projection?: Document
   sort?: Document
   limit?: number
+  /** What decides when something was there: no member that may be behind is asked. */
+  readPreference?: 'primary'
 }
 
 export class Database implements AsyncDisposable {

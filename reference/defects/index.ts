@@ -14,11 +14,13 @@ import { lostEdit } from './lost-edit.ts'
 import { missingIndexes } from './missing-index.ts'
 import { noRollback } from './no-rollback.ts'
 import { pingPrimary } from './ping-primary.ts'
+import { queueDrain } from './queue-drain.ts'
 import { repeatedRows } from './repeated-rows.ts'
 import { secondaryGate } from './secondary-gate.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
 import { slowWrite } from './slow-write.ts'
+import { submissionStorm } from './submission-storm.ts'
 import { treeReadsBlobs } from './tree-reads-blobs.ts'
 import { unindexedList } from './unindexed-list.ts'
 import { unjournaledWrites } from './unjournaled-writes.ts'
@@ -37,6 +39,8 @@ export const DEFECTS: readonly Defect[] = [
   slowHistory,
   writeQueue,
   noRollback,
+  ...submissionStorm,
+  ...queueDrain,
   treeReadsBlobs,
   cutShortTree,
   slowListing,

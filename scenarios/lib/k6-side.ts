@@ -7,6 +7,7 @@ import type { Options, Scenario, Threshold } from 'k6/options'
 import { COUNTERS } from './counters.ts'
 import type { Manners } from './manners-settings.ts'
 import { request, stopThresholds } from './target-manners.ts'
+import { WARM_UP_S } from './warm-up.ts'
 
 declare const __ENV: Record<string, string>
 declare function open(path: string): string
@@ -74,9 +75,6 @@ export function ask(url: string, input: { token: string; name: string; timeoutS:
 export function warm(url: string, token: string): void {
   request('GET', url, null, { headers: { authorization: `Bearer ${token}` } }, 'warm-up')
 }
-
-/** Longer than a warm-up round takes on a slow server: the measured window starts on a quiet one. */
-const WARM_UP_S = 4
 
 /** So long into the measured load, the share of 5xx is one of some tens of answers. */
 const STOP_AFTER_S = WARM_UP_S + 2

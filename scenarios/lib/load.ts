@@ -46,6 +46,8 @@ export async function runLoad(
     iterations: number | null
     bound_s: number
     label: string
+    /** Told when k6 has been started: the measured load begins `WARM_UP_S` later. */
+    onStarted?: () => void
   },
 ): Promise<{ load: Load; samples: K6Sample[] }> {
   await quietMachine(run, input.label)
@@ -59,6 +61,7 @@ export async function runLoad(
       metrics: [input.metric, ...Object.values(COUNTERS)],
       bound_s: input.bound_s,
       label: input.label,
+      onStarted: input.onStarted,
     }),
   ).finally(() => {
     slices = watch?.stop() ?? []

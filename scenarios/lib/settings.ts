@@ -42,6 +42,24 @@ export interface ListingSettings extends Manners {
   requestTimeoutS: number
 }
 
+export interface SubmitSettings extends Manners {
+  baseUrl: string
+  appId: string
+  /** One each; chosen by the scenario's own iteration number. */
+  submits: { number: number; changesetId: string; token: string }[]
+  requestTimeoutS: number
+}
+
+/** The background of L3: the queue is listed at a constant rate. */
+export interface QueueReaderSettings extends Manners {
+  baseUrl: string
+  appId: string
+  tokens: string[]
+  ratePerS: number
+  durationS: number
+  requestTimeoutS: number
+}
+
 export interface ReadSettings extends Manners {
   baseUrl: string
   readers: number

@@ -23,6 +23,10 @@ export interface Job {
   error: string | null
   timeout_ms: number | null
   createdAt: string | null
+  startedAt: string | null
+  finishedAt: string | null
+  /** What it says of itself in its result, such as `revalidated` or `skipped`; null where it says nothing. */
+  verdict: string | null
 }
 
 /** Newest first. */
@@ -65,5 +69,8 @@ function jobOf(row: Fields): Job {
     error: row.textOrNull('error_message', 'error'),
     timeout_ms: row.numberOrNull('timeout_ms'),
     createdAt: row.textOrNull('created_at'),
+    startedAt: row.textOrNull('started_at'),
+    finishedAt: row.textOrNull('finished_at', 'completed_at'),
+    verdict: row.objectOrNull('result')?.textOrNull('status') ?? null,
   }
 }

@@ -13,6 +13,7 @@ export interface Release {
   state: string
   changesetIds: string[]
   publishedSha: string | null
+  publishedAt: string | null
 }
 
 export interface Deployment {
@@ -166,6 +167,7 @@ function releaseOf(row: Fields): Release {
     state: row.text('state'),
     changesetIds: row.texts('ordered_changeset_ids'),
     publishedSha: row.textOrNull('published_sha'),
+    publishedAt: row.textOrNull('published_at'),
   }
 }
 
