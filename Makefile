@@ -30,8 +30,14 @@ probe: ## walk the whole product flow once on the target, and say what differs f
 contract: setup ## the contract suite: the probe through every door
 	node_modules/.bin/node node_modules/vitest/vitest.mjs run --project harness test/contract.test.ts checklist/CONTRACT harness/target $(ARGS)
 
+loadtest-L4: ## five releases in quick succession: tags, content, changesets and jobs agree
+	@$(call readiness,run L4 --profile $(PROFILE) $(consent) $(ARGS))
+
 loadtest-L5: ## a repository of 10,000 files is read: tree, files, diff, cold and warm
 	@$(call readiness,run L5 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-L6: ## ten deployments at once, and fifty that race for one environment
+	@$(call readiness,run L6 --profile $(PROFILE) $(consent) $(ARGS))
 
 loadtest-L7: ## 50 users list the queued changesets, closed and open model
 	@$(call readiness,run L7 --profile $(PROFILE) $(consent) $(ARGS))
@@ -94,3 +100,4 @@ typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
 .PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
+.PHONY: help loadtest-L1 loadtest-L4 loadtest-L5 loadtest-L6 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -8,7 +8,9 @@ import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
 import { majorityWrites } from '../checklist/GL-R5/check.ts'
 import { requiredIndexes } from '../checklist/IX/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
+import { rapidReleases, releasesAudited } from '../scenarios/L4/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
+import { concurrentDeployments } from '../scenarios/L6/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
@@ -23,7 +25,10 @@ export const CATALOGUE: readonly AnyCheck[] = [
   sampleAsWritten,
   openModel,
   contract,
+  rapidReleases,
+  releasesAudited,
   largeRepository,
+  concurrentDeployments,
   queuedListing,
   openListing,
   ...databaseConcerns,

@@ -63,7 +63,7 @@ const WIDTH = 8
  * another run has made that app, it is used again. The admin's session knows about it (HD3: some targets freeze roles in the
  * token).
  */
-async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
+export async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
   const { conman, admin } = run.target
   const session = await conman.login(admin.email, admin.password)
   const apps = await conman.all(session.token, listApps())
@@ -80,7 +80,7 @@ async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: 
 }
 
 /** Where there may be no repository, the error says what to hand over. */
-function explained(run: Run): (cause: unknown) => never {
+export function explained(run: Run): (cause: unknown) => never {
   return (cause) => {
     throw run.target.explainRepository?.(cause) ?? cause
   }

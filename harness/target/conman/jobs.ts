@@ -23,6 +23,10 @@ export interface Job {
   error: string | null
   timeout_ms: number | null
   createdAt: string | null
+  /** The release that a revalidation follows, or that a deployment brings; null where the payload does not say one. */
+  releaseId: string | null
+  /** `status` of its result: `revalidated`, `skipped`, … */
+  resultStatus: string | null
 }
 
 /** Newest first. */
@@ -65,5 +69,7 @@ function jobOf(row: Fields): Job {
     error: row.textOrNull('error_message', 'error'),
     timeout_ms: row.numberOrNull('timeout_ms'),
     createdAt: row.textOrNull('created_at'),
+    releaseId: row.objectOrNull('payload')?.textOrNull('release_id') ?? null,
+    resultStatus: row.objectOrNull('result')?.textOrNull('status') ?? null,
   }
 }
