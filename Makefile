@@ -35,9 +35,14 @@ loadtest-L2: ## 50 users hand in a changeset each at one instant
 
 loadtest-L3: ## a release is taken from 150 queued changesets, the rest is revalidated
 	@$(call readiness,run L3 --profile $(PROFILE) $(consent) $(ARGS))
+loadtest-L4: ## five releases in quick succession: tags, content, changesets and jobs agree
+	@$(call readiness,run L4 --profile $(PROFILE) $(consent) $(ARGS))
 
 loadtest-L5: ## a repository of 10,000 files is read: tree, files, diff, cold and warm
 	@$(call readiness,run L5 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-L6: ## ten deployments at once, and fifty that race for one environment
+	@$(call readiness,run L6 --profile $(PROFILE) $(consent) $(ARGS))
 
 loadtest-L7: ## 50 users list the queued changesets, closed and open model
 	@$(call readiness,run L7 --profile $(PROFILE) $(consent) $(ARGS))
@@ -101,3 +106,4 @@ typecheck: setup ## the types, load scripts included
 
 .PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
 .PHONY: help loadtest-L1 loadtest-L2 loadtest-L3 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 loadtest-L4 loadtest-L5 loadtest-L6 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -8,6 +8,7 @@ export type Capability =
   | 'git-storage'
   | 'logs'
   | 'outbox'
+  | 'effects'
   | 'jwt-secret'
   | 'configuration'
   | 'prometheus'
@@ -50,6 +51,11 @@ export const CAPABILITIES: Readonly<Record<Capability, CapabilityInfo>> = {
     handOver: 'CONMAN_LOG_FILE, or CONMAN_LOG_COMMAND, a command that prints them (logs)',
   },
   outbox: { what: 'the mails that it would send', handOver: 'CONMAN_OUTBOX_FILE, where it writes them (outbox_file)' },
+  effects: {
+    what: 'the ledger of what its deployments really did',
+    handOver:
+      'CONMAN_SERVER_CMD: a Conman that the harness starts itself (command), with the deploy command of the stack',
+  },
   'jwt-secret': {
     what: 'the secret that signs its tokens',
     handOver: 'CONMAN_JWT_SECRET_FILE, a file that holds it (jwt_secret_file)',

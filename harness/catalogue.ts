@@ -10,7 +10,9 @@ import { requiredIndexes } from '../checklist/IX/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
 import { submissionStorm } from '../scenarios/L2/check.ts'
 import { listedMeanwhile, longQueue } from '../scenarios/L3/check.ts'
+import { rapidReleases, releasesAudited } from '../scenarios/L4/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
+import { concurrentDeployments } from '../scenarios/L6/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
@@ -28,7 +30,10 @@ export const CATALOGUE: readonly AnyCheck[] = [
   submissionStorm,
   longQueue,
   listedMeanwhile,
+  rapidReleases,
+  releasesAudited,
   largeRepository,
+  concurrentDeployments,
   queuedListing,
   openListing,
   ...databaseConcerns,

@@ -78,6 +78,32 @@ export class GitRepository {
     return result
   }
 
+  /** The commits that tags name, by short name: an annotated tag's is the one behind it. */
+  async tags(): Promise<Map<string, string>> {
+    const { stdout } = await this.#run([
+      'for-each-ref',
+      '--format=%(objectname) %(*objectname) %(refname:lstrip=2)',
+      'refs/tags',
+    ])
+    const result = new Map<string, string>()
+    for (const line of stdout.toString('utf8').trimEnd().split('\n')) {
+      const [oid, behind, ...name] = line.split(' ')
+      if (oid) result.set(name.join(' '), behind || oid)
+    }
+    return result
+  }
+
+  /** From a commit to a revision along first parents, oldest first. Bounded: `commits_max` of them at most. */
+  async firstParentLine(since: string, revision: string, commits_max: number): Promise<string[]> {
+    const range = [`--max-count=${commits_max}`, revision, `^${since}`]
+    const { stdout } = await this.#run(['rev-list', '--first-parent', ...range])
+    return stdout
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .reverse()
+  }
+
   /** What a directory holds, one level deep; the root is ''. */
   async entriesOf(revision: string, path: string): Promise<{ kind: 'file' | 'dir'; oid: string; name: string }[]> {
     const { stdout } = await this.#run(['ls-tree', '-z', path === '' ? revision : `${revision}:${path}`])

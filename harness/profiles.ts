@@ -39,6 +39,15 @@ export interface Profile {
     drain_wait_s: number
     missing_wait_s: number
   }
+  L4: {
+    /** E12 §6.1: five releases, five changesets each. The same in every profile. */
+    releases: number
+    changesets_each: number
+    /** E12 §6.1: 60 s. One that is not done when the next is due overlaps with it. */
+    interval_s: number
+    /** When no job has moved for so long, what is queued or running stays so: longer than a retry waits. */
+    still_s: number
+  }
   L5: {
     /** Readings of each kind by somebody for whom the repository is new to the server. */
     cold: number
@@ -48,6 +57,11 @@ export interface Profile {
     diffs: number
     /** Users at a time, while warm. */
     readers: number
+  }
+  L6: {
+    /** E12 §6.1: 10 concurrent, of different apps. The same in every profile, like the race. */
+    deployments: number
+    racing: number
   }
   L7: {
     /** E12 §6.1: 50 concurrent. The same in every profile. */
@@ -76,7 +90,9 @@ const L3 = {
   drain_wait_s: 630,
   missing_wait_s: 60,
 }
+const L4 = { releases: 5, changesets_each: 5, interval_s: 60, still_s: 300 }
 const L5 = { cold: 10, trees: 100, files: 400, diffs: 40, readers: 4 }
+const L6 = { deployments: 10, racing: 50 }
 const L7 = { users: 50, listings_per_user: 90, open_rate_per_s: 75, open_duration_s: 60 }
 
 export const PROFILES: Record<ProfileName, Profile> = {
@@ -87,7 +103,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L1,
     L2: { ...L2, missing_wait_s: 20 },
     L3: { ...L3, queued: 40, released: 5, conflicting: 4, authors: 20, reader_s: 15, missing_wait_s: 10 },
+    L4: { ...L4, interval_s: 4, still_s: 20 },
     L5: { ...L5, cold: 3, trees: 8, files: 60, diffs: 6 },
+    L6,
     L7: { ...L7, listings_per_user: 10, open_rate_per_s: 50, open_duration_s: 10 },
     'GL-P4': { documents: 20_000 },
   },
@@ -98,7 +116,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L1,
     L2,
     L3,
+    L4: { ...L4, interval_s: 20, still_s: 60 },
     L5,
+    L6,
     L7,
     'GL-P4': { documents: 100_000 },
   },
@@ -109,7 +129,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L1,
     L2,
     L3: { ...L3, reader_s: 120, missing_wait_s: 600 },
+    L4,
     L5,
+    L6,
     L7,
     'GL-P4': { documents: 1_000_000 },
   },

@@ -15,6 +15,7 @@ const WORDS: Readonly<Record<Capability, string>> = {
   'mongo-control': 'database process',
   'mongo-stepdown': 'step-down',
   outbox: 'outbox',
+  effects: 'effects of deployments',
   prometheus: 'Prometheus',
   source: 'source',
   logs: 'logs',

@@ -15,6 +15,7 @@ import { type Executed, execute } from '../harness/execute.ts'
 import { silent } from '../harness/progress.ts'
 import { quoteWords } from '../harness/quoting.ts'
 import { BUNDLED_CONMAN } from '../harness/stack/conman.ts'
+import { EffectsLedger } from '../harness/stack/effects.ts'
 import { type Stack, startStack } from '../harness/stack/stack.ts'
 import type { ClientStatistics } from '../harness/target/conman/statistics.ts'
 import { openTarget } from '../harness/target/open.ts'
@@ -109,6 +110,15 @@ describe('the bundled Conman', () => {
         : step,
     )
     expect(steps).toEqual(wanted)
+    const { effects, unreadable } = new EffectsLedger(stack.addresses.effectsFile).read()
+    const done = (phase: string) => effects.filter((one) => one.phase === phase).map((one) => one.deployment_id)
+    // Deployed, promoted, deployed past a stage, deployed again, rolled back: each of them once.
+    expect({ unreadable, deployments: new Set(done('begin')).size, begun: done('begin').length }).toEqual({
+      unreadable: 0,
+      deployments: 5,
+      begun: 5,
+    })
+    expect(done('end').sort()).toEqual(done('begin').sort())
     const again = await probed(aimed)
     expect(again.evidence.steps.find(({ id }) => id === 'create-app')).toMatchObject({
       outcome: 'worked',

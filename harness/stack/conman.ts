@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { HarnessError } from '../errors.ts'
 import { lookAtHealth } from './conman-health.ts'
 import { rolesByHelp } from './conman-program.ts'
+import { DEPLOY_COMMAND, effectsCommand } from './effects.ts'
 import { MARKER } from './process-table.ts'
 import { ManagedProcess, type Readiness } from './processes.ts'
 import type { Reaper } from './reaper-client.ts'
@@ -201,5 +202,7 @@ function stackEnvironment(
 }
 
 function environmentOf({ addresses, env }: ConmanOptions, mongoPath: MongoPath, proxy: ProxyName) {
-  return { ...stackEnvironment(addresses, mongoPath, proxy), ...env }
+  // A deploy command of the user's own takes the place of ours: then what deployments do is not known here.
+  const effects = { [DEPLOY_COMMAND]: effectsCommand(addresses.effectsFile) }
+  return { ...stackEnvironment(addresses, mongoPath, proxy), ...effects, ...env }
 }

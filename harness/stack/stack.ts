@@ -61,6 +61,7 @@ interface Layout {
   logDir: string
   gitStorage: string
   outboxFile: string
+  effectsFile: string
   workFolder: string
 }
 
@@ -77,6 +78,8 @@ export interface StackAddresses {
   gitAddress: string
   gitStorage: string
   outboxFile: string
+  /** Where deployments note what they did (effects.ts). */
+  effectsFile: string
   toxiproxyUrl: string
   proxyPorts: Readonly<Record<ProxyName, number>>
   adminEmail: string
@@ -394,6 +397,7 @@ function layoutOf(dir: string): Layout {
     logDir: join(dir, 'logs'),
     gitStorage: join(dir, 'git'),
     outboxFile: join(dir, 'outbox.jsonl'),
+    effectsFile: join(dir, 'effects.log'),
     workFolder: join(dir, 'conman'),
   }
 }

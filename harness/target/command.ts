@@ -18,7 +18,7 @@ import { waitFor } from '../stack/wait-for.ts'
 import type { HttpClient } from './http.ts'
 import type { Opening } from './open.ts'
 import type { CommandOptions } from './options.ts'
-import { openOwnStack, UNREACHABLE_ON_OWN_STACK, UNTHROTTLED } from './own-stack.ts'
+import { openOwnStack, UNREACHABLE_ON_OWN_STACK, UNTHROTTLED, unreachableEffects } from './own-stack.ts'
 import type { Prospect } from './prospect.ts'
 import type { Target } from './target.ts'
 
@@ -63,6 +63,7 @@ export async function lookAtCommand(options: CommandOptions, signal: AbortSignal
   const unreachable = new Map<Capability, string>([
     ...UNREACHABLE_ON_OWN_STACK,
     ...unreachableBeforehand(options.source),
+    ...unreachableEffects(options.env),
     ...(options.mongoPath === 'direct' ? [DIRECT] : []),
   ])
   return {

@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb'
 import { ALL_CAPABILITIES, type Capability } from '../capabilities.ts'
 import { secretsIn } from '../evidence/redact.ts'
 import type { ConmanProgram } from '../stack/conman.ts'
+import { DEPLOY_COMMAND, EffectsLedger } from '../stack/effects.ts'
 import { keepStack } from '../stack/keep.ts'
 import { type Stack, startStack } from '../stack/stack.ts'
 import { stackParent } from '../stack/storage.ts'
@@ -83,6 +84,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
   const database = new Database(mongo, stack.databaseName, mongodb)
   const unreachable = new Map<Capability, string>([
     ...UNREACHABLE_ON_OWN_STACK,
+    ...unreachableEffects(env),
     ...((await options.unreachable?.(stack, { mongo, http })) ?? []),
   ])
   const capabilities = new Set(ALL_CAPABILITIES.filter((one) => !unreachable.has(one)))
@@ -91,6 +93,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     'replica set election time-out': `${profile.election_timeout_ms} ms`,
     ...(stack.conman.roles === 'split' ? {} : { 'processes of Conman': 'one, for the API and the jobs' }),
     ...(stack.conman.mongoPath === 'proxied' ? {} : { 'way to MongoDB': 'direct' }),
+    ...(unreachable.has('effects') ? {} : { 'command of deployments': 'notes each of them in the ledger of effects' }),
     ...(workers === 1 ? {} : { 'worker processes': String(workers) }),
     'data of the stack on': stackParent().kind === 'memory' ? 'memory (tmpfs)' : 'disk',
   }
@@ -110,6 +113,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     gitStorage: stack.gitStorage,
     mongo: { uri: stack.mongoUri, database: stack.databaseName },
     database,
+    ...(unreachable.has('effects') ? {} : { effects: new EffectsLedger(stack.addresses.effectsFile) }),
     handedOver: handedOver(stack, options.source),
     settings,
     fixtures: fixturesIn(mongo, stack),
@@ -143,6 +147,11 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** With a deploy command of the user's own, nothing is noted. */
+export function unreachableEffects(env: Readonly<Record<string, string>>): [Capability, string][] {
+  return DEPLOY_COMMAND in env ? [['effects', `its own ${DEPLOY_COMMAND} is run instead of the stack’s`]] : []
 }
 
 /** What a URL's user would hand over. */

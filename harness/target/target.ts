@@ -5,6 +5,7 @@ import type { Effect } from '../check.ts'
 import type { Consent } from '../consent.ts'
 import type { Redactor } from '../evidence/redact.ts'
 import type { Fingerprint } from '../result.ts'
+import type { EffectsLedger } from '../stack/effects.ts'
 import type { ToxiproxyAccess } from './beside.ts'
 import type { App, Conman } from './conman.ts'
 import type { Database } from './database.ts'
@@ -32,6 +33,8 @@ export interface Target extends AsyncDisposable {
   readonly gitStorage: string | undefined
   /** Its database as a witness, where it can be read. */
   readonly database?: Database
+  /** What deployments really did, and a way to hold them; absent where the deploy command is not the stack's. */
+  readonly effects?: EffectsLedger
   /** The user's commands that stop and start its parts; absent where there is none, and on a stack of our own. */
   readonly hooks?: Hooks
   /** What else a user handed over for a URL. A check asks for the capability first. */

@@ -1,29 +1,38 @@
 /** The known defects, by the order of the checks that catch them. */
+
 import { alteredEdit } from './altered-edit.ts'
 import { auditMissing } from './audit-missing.ts'
 import { auditUnacknowledged } from './audit-unacknowledged.ts'
 import { claimsByOne } from './claims-by-one.ts'
 import { cutShortTree } from './cut-short-tree.ts'
 import type { Defect } from './defect.ts'
+import { deployedInName } from './deployed-in-name.ts'
+import { deployedTwice } from './deployed-twice.ts'
 import { doubledEdit } from './doubled-edit.ts'
+import { freeForAll } from './free-for-all.ts'
 import { ignoredFilter } from './ignored-filter.ts'
+import { leftOutChangeset } from './left-out-changeset.ts'
 import { listingByRows } from './listing-by-rows.ts'
 import { listingPauses } from './listing-pauses.ts'
 import { listsOnPrimary } from './lists-on-primary.ts'
 import { lostEdit } from './lost-edit.ts'
 import { missingIndexes } from './missing-index.ts'
+import { movedTag } from './moved-tag.ts'
 import { noRollback } from './no-rollback.ts'
 import { pingPrimary } from './ping-primary.ts'
 import { queueDrain } from './queue-drain.ts'
+import { releaseUnaudited } from './release-unaudited.ts'
 import { repeatedRows } from './repeated-rows.ts'
 import { secondaryGate } from './secondary-gate.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
 import { slowWrite } from './slow-write.ts'
+import { strandedRevalidation } from './stranded-revalidation.ts'
 import { submissionStorm } from './submission-storm.ts'
 import { treeReadsBlobs } from './tree-reads-blobs.ts'
 import { unindexedList } from './unindexed-list.ts'
 import { unjournaledWrites } from './unjournaled-writes.ts'
+import { unreleasedChangeset } from './unreleased-changeset.ts'
 import { unsortedList } from './unsorted-list.ts'
 import { write5xx } from './write-5xx.ts'
 import { writeQueue } from './write-queue.ts'
@@ -41,8 +50,16 @@ export const DEFECTS: readonly Defect[] = [
   noRollback,
   ...submissionStorm,
   ...queueDrain,
+  movedTag,
+  leftOutChangeset,
+  strandedRevalidation,
+  unreleasedChangeset,
+  releaseUnaudited,
   treeReadsBlobs,
   cutShortTree,
+  freeForAll,
+  deployedTwice,
+  deployedInName,
   slowListing,
   listingByRows,
   ignoredFilter,

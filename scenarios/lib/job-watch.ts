@@ -162,7 +162,7 @@ async function fromList(run: Run, { appId, token, type }: WatchInput): Promise<J
     started_at_ms: momentOf(job.startedAt),
     finished_at_ms: momentOf(job.finishedAt),
     error: job.error?.slice(0, 500) ?? null,
-    verdict: job.verdict?.slice(0, 100) ?? null,
+    verdict: job.resultStatus?.slice(0, 100) ?? null,
   }))
 }
 

@@ -25,8 +25,10 @@ export interface Job {
   createdAt: string | null
   startedAt: string | null
   finishedAt: string | null
-  /** What it says of itself in its result, such as `revalidated` or `skipped`; null where it says nothing. */
-  verdict: string | null
+  /** The release that a revalidation follows, or that a deployment brings; null where the payload does not say one. */
+  releaseId: string | null
+  /** `status` of its result: `revalidated`, `skipped`, …; null where it says nothing. */
+  resultStatus: string | null
 }
 
 /** Newest first. */
@@ -71,6 +73,7 @@ function jobOf(row: Fields): Job {
     createdAt: row.textOrNull('created_at'),
     startedAt: row.textOrNull('started_at'),
     finishedAt: row.textOrNull('finished_at', 'completed_at'),
-    verdict: row.objectOrNull('result')?.textOrNull('status') ?? null,
+    releaseId: row.objectOrNull('payload')?.textOrNull('release_id') ?? null,
+    resultStatus: row.objectOrNull('result')?.textOrNull('status') ?? null,
   }
 }

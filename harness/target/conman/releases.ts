@@ -21,6 +21,10 @@ export interface Deployment {
   environmentId: string
   releaseId: string
   state: string
+  createdAt: string | null
+  /** While it runs, and once it has ended; null before, and where the target does not tell. */
+  startedAt: string | null
+  finishedAt: string | null
 }
 
 /** Newest first. */
@@ -177,5 +181,8 @@ function deploymentOf(row: Fields): Deployment {
     environmentId: row.text('environment_id'),
     releaseId: row.text('release_id'),
     state: row.text('state'),
+    createdAt: row.textOrNull('created_at'),
+    startedAt: row.textOrNull('started_at'),
+    finishedAt: row.textOrNull('finished_at', 'completed_at'),
   }
 }
