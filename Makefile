@@ -3,6 +3,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# No target here is a file.
+.PHONY: $(shell sed -n 's/^\([a-zA-Z0-9_-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 PROFILE ?= standard
 RUN ?= latest
@@ -103,7 +105,3 @@ format: setup ## mend the formatting
 
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
-
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
-.PHONY: help loadtest-L1 loadtest-L2 loadtest-L3 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
-.PHONY: help loadtest-L1 loadtest-L4 loadtest-L5 loadtest-L6 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -235,11 +235,10 @@ describe('documents and code agree', () => {
     }
   })
 
-  test('make help lists every target', () => {
-    const makefile = read('Makefile')
-    const phony = /^\.PHONY: (.+)$/m.exec(makefile)![1]!.split(' ')
-    const listed = [...makefile.matchAll(/^([a-zA-Z0-9_-]+):.*## /gm)].map((match) => match[1])
-    expect(listed.sort()).toEqual(phony.sort())
+  test('make help tells of every target', () => {
+    const targets = [...read('Makefile').matchAll(/^([a-zA-Z0-9_-]+):(.*)/gm)]
+    expect(targets.length).toBeGreaterThan(0)
+    expect(targets.filter(([, , rest]) => !rest!.includes(' ## ')).map(([, name]) => name)).toEqual([])
   })
 
   test('every dependency has its reason in docs/decisions/dependencies.md, and an exact version', () => {
