@@ -124,6 +124,16 @@ export function conmanProcesses(
   ]
 }
 
+/** One more that answers HTTP, at the address and with the environment of these options. A single process works on jobs, too. */
+export function conmanBeside(
+  name: string,
+  options: ConmanOptions,
+  { roles, mongoPath }: Pick<StartedConman, 'roles' | 'mongoPath'>,
+): ManagedProcess {
+  const args = roles === 'single' ? ['serve'] : ['serve', '--role', 'api']
+  return conmanProcess(name, args, options, environmentOf(options, mongoPath, 'mongo-api'), healthy(options))
+}
+
 function conmanProcess(
   name: string,
   args: readonly string[],

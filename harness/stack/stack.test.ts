@@ -29,7 +29,7 @@ async function health(baseUrl: string): Promise<{ status: number; components: Re
   }
 }
 
-async function login(stack: Stack): Promise<number> {
+async function login(stack: Pick<Stack, 'baseUrl' | 'adminEmail' | 'adminPassword'>): Promise<number> {
   const response = await fetch(`${stack.baseUrl}/api/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -140,6 +140,23 @@ describe('a stack', () => {
       what: 'all to be healthy',
       within_ms: 20_000,
     })
+  })
+
+  it('serves the same Conman with other variables beside, for a while', async () => {
+    const account = { adminEmail: stack.adminEmail, adminPassword: stack.adminPassword }
+    const attempts = async (baseUrl: string) => {
+      const statuses: number[] = []
+      for (let attempt = 1; attempt <= 3; attempt += 1) statuses.push(await login({ ...account, baseUrl }))
+      return statuses
+    }
+    {
+      await using beside = await stack.serveBeside({ CONMAN_RATE_LIMIT_AUTH_PER_MINUTE: '2' })
+      expect(beside.baseUrl).not.toBe(stack.baseUrl)
+      expect(await attempts(beside.baseUrl)).toEqual([200, 200, 429])
+      expect(await attempts(stack.baseUrl)).toEqual([200, 200, 200])
+      expect(Object.keys(stack.logFiles())).toContain('conman-beside-1')
+    }
+    expect(stack.memory().map((one) => one.name)).not.toContain('conman-beside-1')
   })
 
   it('has commands of jobs that carry its mark, and end with their worker', async () => {

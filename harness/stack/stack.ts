@@ -17,7 +17,9 @@ import { FOLDER_PREFIX } from './clean-up.ts'
 import {
   BUNDLED_CONMAN,
   bootstrapAdmin,
+  type ConmanOptions,
   type ConmanProgram,
+  conmanBeside,
   conmanProcesses,
   findRoles,
   type StartedConman,
@@ -91,6 +93,8 @@ export interface StackAddresses {
 interface StackParts {
   addresses: StackAddresses
   conman: StartedConman
+  /** By which more processes of it are started. */
+  conmanOptions: ConmanOptions
   replicaSet: ReplicaSet
   toxiproxy: Toxiproxy
   processes: ManagedProcess[]
@@ -112,6 +116,10 @@ const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(cacheFolder(process.env), 'node
 
 const LISTENING_WITHIN_MS = 20_000
 
+export interface Beside extends AsyncDisposable {
+  baseUrl: string
+}
+
 export class Stack implements AsyncDisposable {
   readonly addresses: StackAddresses
   readonly conman: StartedConman
@@ -126,6 +134,9 @@ export class Stack implements AsyncDisposable {
   readonly #reaper: Reaper
   readonly #owned: AsyncDisposableStack
   readonly #git: GitClient
+  readonly #conmanOptions: ConmanOptions
+  /** Those of `serveBeside`, also when they have ended. */
+  readonly #beside: ManagedProcess[] = []
 
   constructor(parts: StackParts) {
     this.addresses = parts.addresses
@@ -137,6 +148,7 @@ export class Stack implements AsyncDisposable {
     this.startedIn_ms = parts.startedIn_ms
     this.#reaper = parts.reaper
     this.#owned = parts.owned
+    this.#conmanOptions = parts.conmanOptions
     this.#git = this.#owned.use(new GitClient(parts.addresses.gitAddress))
   }
 
@@ -198,13 +210,37 @@ export class Stack implements AsyncDisposable {
     return await this.#git.createRepository(relativePath, files)
   }
 
+  /**
+   * The same Conman with other variables: one more process that answers HTTP, on the same database and repositories. Ready when
+   * it returns; ends when it is disposed of, or with the stack.
+   */
+  async serveBeside(env: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Beside> {
+    return await withFreshPorts(async () => {
+      const baseUrl = `http://127.0.0.1:${await freePort()}`
+      const options = {
+        ...this.#conmanOptions,
+        addresses: { ...this.addresses, baseUrl },
+        env: { ...this.#conmanOptions.env, ...env },
+      }
+      const process = conmanBeside(`conman-beside-${this.#beside.length + 1}`, options, this.conman)
+      this.#beside.push(process)
+      this.#owned.use(process)
+      await process.start(signal)
+      return { baseUrl, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() }
+    })
+  }
+
   logFiles(): Record<string, string> {
-    return Object.fromEntries([...this.processes.values()].map((process) => [process.name, process.logFile]))
+    return Object.fromEntries(this.#everyProcess().map((process) => [process.name, process.logFile]))
+  }
+
+  #everyProcess(): ManagedProcess[] {
+    return [...this.processes.values(), ...this.#beside]
   }
 
   /** Of every process that runs. */
   memory(): ProcessMemory[] {
-    return [...this.processes.values()].flatMap(({ name, pid, rss_bytes }) =>
+    return this.#everyProcess().flatMap(({ name, pid, rss_bytes }) =>
       pid === undefined || rss_bytes === undefined ? [] : [{ name, pid, rss_bytes }],
     )
   }
@@ -212,7 +248,7 @@ export class Stack implements AsyncDisposable {
   /** Gives everything to the reaper, which keeps it and its state file until it is told to end; see keep.ts. */
   async handOver(file: string, state: Record<string, unknown>): Promise<void> {
     await this.#reaper.keep(file, state)
-    for (const process of this.processes.values()) process.handOver()
+    for (const process of this.#everyProcess()) process.handOver()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -367,6 +403,7 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
     return new Stack({
       addresses,
       conman: await started,
+      conmanOptions: conman,
       replicaSet,
       toxiproxy: toxiproxy.client,
       processes,

@@ -99,7 +99,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
   }
   const admin = { email: stack.adminEmail, password: stack.adminPassword }
   const owned = undo.move()
-  return {
+  const target: Target = {
     kind,
     address,
     baseUrl: stack.baseUrl,
@@ -131,6 +131,19 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     async fileWriteAudit(appId) {
       return { source: 'mongo', commits: await auditFromMongo(database, appId) }
     },
+    async configured(given) {
+      await using parts = new AsyncDisposableStack()
+      const beside = parts.use(await stack.serveBeside(given, opening.signal))
+      const client = parts.use(new HttpClient(beside.baseUrl))
+      const held = parts.move()
+      return {
+        ...target,
+        baseUrl: beside.baseUrl,
+        conman: new Conman(client, undefined, opening.signal),
+        settings: { ...settings, ...given },
+        [Symbol.asyncDispose]: () => held.disposeAsync(),
+      }
+    },
     copyLogs(copy) {
       for (const [name, file] of Object.entries(stack.logFiles())) copy(file, `${name}.log`)
     },
@@ -147,6 +160,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+  return target
 }
 
 /** With a deploy command of the user's own, nothing is noted. */

@@ -54,6 +54,11 @@ export interface Target extends AsyncDisposable {
   readonly fixtures: DirectFixtures | undefined
   /** Commits of audited file writes of an app, from the database or the audit route; null where neither can be read. */
   fileWriteAudit(appId: string, adminToken: string): Promise<{ source: 'mongo' | 'http'; commits: string[] } | null>
+  /**
+   * The same target with other variables: one more process on the same database and repositories, until it is disposed of.
+   * There with the capability `configuration`.
+   */
+  configured?(env: Readonly<Record<string, string>>): Promise<Target>
   /** Copies the logs that the target's processes wrote. */
   copyLogs(copy: (from: string, name: string) => void): Promise<void> | void
   /** From here on what was done by the user's commands is written into the run. */
