@@ -18,7 +18,7 @@ consent = $(if $(ALLOW),--allow-$(ALLOW))
 readiness = ./readiness $(1) || { code=$$?; echo "readiness exit code $$code" >&2; exit $$code; }
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PROFILE=smoke|standard|golive   ALLOW=writes|destructive   ARGS="…" for further options (see ./readiness run --help)'
 	@echo '  CONMAN_BASE_URL, CONMAN_ADMIN_EMAIL, CONMAN_ADMIN_PASSWORD aim at a running Conman'
@@ -48,6 +48,21 @@ loadtest-L6: ## ten deployments at once, and fifty that race for one environment
 
 loadtest-L7: ## 50 users list the queued changesets, closed and open model
 	@$(call readiness,run L7 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest: ## every load scenario and the steady mixes
+	@$(call readiness,run loadtest --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-scale: ## the scale tier, weekly: bulk-queue, auth-burst, poll-storm (docs/scale.md)
+	@$(call readiness,run scale --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-scale-bulk-queue: ## the queue among 10,000 changesets is put into another order, 5 times a second
+	@$(call readiness,run scale.bulk-queue --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-scale-auth-burst: ## 200 users log in, ask for new passwords and use their tokens at once
+	@$(call readiness,run scale.auth-burst --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-scale-poll-storm: ## the clients of 5,000 users poll, 167 times a second
+	@$(call readiness,run scale.poll-storm --profile $(PROFILE) $(consent) $(ARGS))
 
 seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
 	@$(call readiness,seed $(ARGS))

@@ -14,6 +14,9 @@ import { rapidReleases, releasesAudited } from '../scenarios/L4/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
 import { concurrentDeployments } from '../scenarios/L6/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
+import { authBurst } from '../scenarios/scale/auth-burst/check.ts'
+import { bulkQueue } from '../scenarios/scale/bulk-queue/check.ts'
+import { pollStorm } from '../scenarios/scale/poll-storm/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
 
@@ -36,6 +39,9 @@ export const CATALOGUE: readonly AnyCheck[] = [
   concurrentDeployments,
   queuedListing,
   openListing,
+  bulkQueue,
+  authBurst,
+  pollStorm,
   ...databaseConcerns,
   majorityWrites,
   indexedLists,
@@ -44,15 +50,25 @@ export const CATALOGUE: readonly AnyCheck[] = [
   ...requiredIndexes,
 ]
 
+/** What 'the whole catalogue' means: all but what runs only when it is asked for. */
+export const WHOLE_CATALOGUE = CATALOGUE.filter((check) => check.onlyByName === undefined)
+
+/** Names for checks of several tables, by their ids: those that are not there yet are among them once they are. */
+const GROUPS: Readonly<Record<string, RegExp>> = {
+  /** L1–L7, and what is judged from the steady mixes. */
+  loadtest: /^(?:L\d+(?:\..+)?|GL-P[235]|SLO\d+)$/,
+}
+
 /**
  * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
- * it. An id that the profile leaves out is an error, not an empty run. No id at all means everything that the profile has.
+ * it. An id that the profile leaves out is an error, not an empty run. No id at all means the whole catalogue, as far as the
+ * profile has it.
  */
 export function selectChecks(names: readonly string[], profile: ProfileName): AnyCheck[] {
-  if (names.length === 0) return CATALOGUE.filter((check) => check.profiles.includes(profile))
+  if (names.length === 0) return WHOLE_CATALOGUE.filter((check) => check.profiles.includes(profile))
   const wanted = new Set<AnyCheck>()
   for (const name of names) {
-    const named = CATALOGUE.filter(({ id }) => id === name || id.startsWith(`${name}.`) || familyOf(id) === name)
+    const named = checksNamed(name)
     if (named.length === 0) {
       throw new UsageError(
         `there is no check '${name}'`,
@@ -69,6 +85,14 @@ export function selectChecks(names: readonly string[], profile: ProfileName): An
     for (const check of inProfile) wanted.add(check)
   }
   return CATALOGUE.filter((check) => wanted.has(check))
+}
+
+/** By an id, by what stands before its point or its number, or by a group. */
+export function checksNamed(name: string): AnyCheck[] {
+  const group = Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined
+  return CATALOGUE.filter(
+    ({ id }) => id === name || id.startsWith(`${name}.`) || familyOf(id) === name || group?.test(id) === true,
+  )
 }
 
 /** `IX` of `IX17`: the rows of one table. */

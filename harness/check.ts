@@ -44,6 +44,8 @@ export interface Limit {
 export interface Measured {
   value: number
   unit: string
+  /** Within which the true figure lies with 95 % confidence, where that can be said. */
+  interval?: { low: number; high: number }
   /** What the number is: 'slowest of 250', 'p99'. */
   label: string
 }
@@ -151,6 +153,8 @@ export interface Check<E> {
   gatherer: Gatherer<E>
   /** Profiles in which this check is part of the plan. */
   profiles: ProfileName[]
+  /** Run when it is asked for, and then only: no part of the whole catalogue, so that no GO rests on it. */
+  onlyByName?: true
   /** The one place for the check's numbers; keyed by `Limit.name`. */
   limits: Limit[]
   evaluate(evidence: E, limits: Limits): Verdict

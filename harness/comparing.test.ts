@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type ComparableRun, compareRuns, differences, noiseOf } from './comparing.ts'
+import { type ComparableRun, compareRuns, differences, figuresOf, noiseOf } from './comparing.ts'
 import type { CheckDetails, Plan } from './result.ts'
 
 /** A run whose one check measured so many milliseconds. */
@@ -63,6 +63,37 @@ describe('two runs', () => {
     expect(differences([run(1), run(1)], REPEATED)).toEqual([])
     expect(differences([run(1), run(1, { catalogue: 'd'.repeat(64) })], [])).toEqual([
       'catalogue: cccccccccccc and dddddddddddd',
+    ])
+  })
+})
+
+describe('the figures of a run', () => {
+  const measured = (label: string, value: number, interval?: { low: number; high: number }) => ({
+    value,
+    unit: 'ms',
+    label,
+    ...(interval === undefined ? {} : { interval }),
+  })
+  const finding = (claim: string, it: ReturnType<typeof measured>) => ({
+    claim,
+    outcome: 'pass' as const,
+    because: '',
+    measured: it,
+    n: 400,
+  })
+
+  test('each claim has one of its own; that of the check is one of these, with its interval', () => {
+    const one = run(45)
+    const { result } = one.details[0]!
+    result.findings.push(
+      finding('trees', measured('slowest of 250', 45)),
+      finding('the percentile', measured('p99', 45, { low: 40, high: 50 })),
+      finding('files', measured('slowest of 900', 12)),
+    )
+    expect(figuresOf(one).map(({ what, value, interval }) => [what, value, interval])).toEqual([
+      ['p99', 45, { low: 40, high: 50 }],
+      ['slowest (trees)', 45, null],
+      ['slowest (files)', 12, null],
     ])
   })
 })

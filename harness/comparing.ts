@@ -89,7 +89,7 @@ export function compareRuns(
   }
 }
 
-interface Figure {
+export interface Figure {
   key: string
   check: string
   what: string
@@ -97,14 +97,16 @@ interface Figure {
   value: number
   n: number | null
   better: 'lower' | 'higher' | undefined
+  limit: CheckResult['limit']
   interval: Side['interval']
 }
 
-/** Every measured value of a run: a check's own, and those of its claims. */
-function figuresOf({ details }: ComparableRun): Figure[] {
+/** Every measured value of a run: a check's own, and those of its claims. The check's own is one of these, most often. */
+export function figuresOf({ details }: Pick<ComparableRun, 'details'>): Figure[] {
   return details.flatMap(({ result, charts }) => {
+    const own = result.measured
     const measured = [
-      { claim: '', measured: result.measured, limit: result.limit, n: result.n },
+      { claim: '', measured: own, limit: result.limit, n: result.n },
       ...result.findings.map((finding) => ({
         claim: finding.claim,
         measured: finding.measured ?? null,
@@ -115,23 +117,24 @@ function figuresOf({ details }: ComparableRun): Figure[] {
     const figures = new Map<string, Figure>()
     for (const { claim, measured: it, limit, n } of measured) {
       if (it === null) continue
-      // 'slowest of 250' and 'slowest of 249' are the same figure of two runs.
-      const what = it.label.replace(/ of \d+$/, '')
+      const isOwn = claim === '' || (own !== null && it.value === own.value && nameOf(it) === nameOf(own))
+      const what = isOwn ? nameOf(it) : `${nameOf(it)} (${claim})`
       const key = `${result.id} ${what} ${it.unit}`
-      if (figures.has(key)) continue
-      figures.set(key, {
-        key,
-        check: result.id,
-        what: claim === '' ? what : `${what} (${claim})`,
-        unit: it.unit,
-        value: it.value,
-        n,
-        better: directionOf(limit),
-        interval: intervalOf(it.label, it.unit, charts),
-      })
+      const interval = it.interval ?? intervalOf(it.label, it.unit, charts)
+      const known = figures.get(key)
+      if (known !== undefined) known.interval = it.interval ?? known.interval
+      else {
+        const better = directionOf(limit)
+        figures.set(key, { key, check: result.id, what, unit: it.unit, value: it.value, n, better, limit, interval })
+      }
     }
     return [...figures.values()]
   })
+}
+
+/** 'slowest of 250' and 'slowest of 249' are the same figure of two runs. */
+function nameOf({ label }: { label: string }): string {
+  return label.replace(/ of \d+$/, '')
 }
 
 function directionOf(limit: CheckResult['limit']): Figure['better'] {

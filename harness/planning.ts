@@ -2,7 +2,7 @@
 // target, how long it takes, and whether it could end in GO. Pure: `plan` prints it, and a run says it in short.
 
 import { ALL_CAPABILITIES, CAPABILITIES } from './capabilities.ts'
-import { type AnyCheck, CATALOGUE } from './catalogue.ts'
+import { type AnyCheck, CATALOGUE, WHOLE_CATALOGUE } from './catalogue.ts'
 import type { Gatherer, ProfileName } from './check.ts'
 import { EXIT } from './errors.ts'
 import type { Forecast } from './forecast.ts'
@@ -106,7 +106,7 @@ export function requiredWithoutCheck(): string[] {
 
 /** GO rests on everything that E12 asks for: while a requirement has no check, no run is the whole catalogue. */
 export function isWholeCatalogue(checks: readonly AnyCheck[]): boolean {
-  return without([...REQUIRED_FOR_GO, ...CATALOGUE.map((check) => check.id)], checks).length === 0
+  return without([...REQUIRED_FOR_GO, ...WHOLE_CATALOGUE.map((check) => check.id)], checks).length === 0
 }
 
 function without(ids: readonly string[], checks: readonly AnyCheck[]): string[] {
@@ -126,10 +126,10 @@ function outlookOf(why: Hindrance | undefined): Forecast['checks'][number]['outl
 
 function whyNoGo({ profile, checks, overridden }: ForecastInput, unverifiable: readonly string[]): string[] {
   const lacking = requiredWithoutCheck()
-  const left = CATALOGUE.filter((check) => !checks.includes(check))
+  const left = WHOLE_CATALOGUE.filter((check) => !checks.includes(check))
   return [
     ...(profile === 'golive' ? [] : [`the profile is ${profile}, and GO needs golive`]),
-    ...(left.length === 0 ? [] : [`${left.length} of ${CATALOGUE.length} checks of the catalogue are left out`]),
+    ...(left.length === 0 ? [] : [`${left.length} of ${WHOLE_CATALOGUE.length} checks of the catalogue are left out`]),
     ...(lacking.length === 0
       ? []
       : [`this version has no check for ${lacking.length} of ${REQUIRED_FOR_GO.length} requirements`]),

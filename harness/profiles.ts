@@ -72,6 +72,17 @@ export interface Profile {
     open_rate_per_s: number
     open_duration_s: number
   }
+  scale: {
+    /** The volume of the scale tier. */
+    people: number
+    changesets: number
+    /** Bulk operations a second on the queue, for so long. */
+    bulk: { rate_per_s: number; duration_s: number }
+    /** Virtual users who log in, ask for a new password and use their tokens, each once in so many seconds. */
+    auth: { users: number; every_s: number; duration_s: number }
+    /** Polls a second of all people together, for so long. */
+    poll: { rate_per_s: number; duration_s: number }
+  }
   'GL-P4': {
     /** Rows beside which the lists of the collections that grow for ever are looked at. E12 §4.3: a million. */
     documents: number
@@ -94,6 +105,14 @@ const L4 = { releases: 5, changesets_each: 5, interval_s: 60, still_s: 300 }
 const L5 = { cold: 10, trees: 100, files: 400, diffs: 40, readers: 4 }
 const L6 = { deployments: 10, racing: 50 }
 const L7 = { users: 50, listings_per_user: 90, open_rate_per_s: 75, open_duration_s: 60 }
+/** Five minutes each: the load issue's numbers, which are those of the seed's scale tier. */
+const SCALE = {
+  people: 5_000,
+  changesets: 10_000,
+  bulk: { rate_per_s: 5, duration_s: 300 },
+  auth: { users: 200, every_s: 1, duration_s: 300 },
+  poll: { rate_per_s: 167, duration_s: 300 },
+}
 
 export const PROFILES: Record<ProfileName, Profile> = {
   smoke: {
@@ -107,6 +126,14 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L5: { ...L5, cold: 3, trees: 8, files: 60, diffs: 6 },
     L6,
     L7: { ...L7, listings_per_user: 10, open_rate_per_s: 50, open_duration_s: 10 },
+    // As many samples as a p99 takes.
+    scale: {
+      people: 500,
+      changesets: 1_000,
+      bulk: { rate_per_s: 10, duration_s: 32 },
+      auth: { users: 20, every_s: 1, duration_s: 20 },
+      poll: { rate_per_s: 50, duration_s: 10 },
+    },
     'GL-P4': { documents: 20_000 },
   },
   standard: {
@@ -120,6 +147,7 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L5,
     L6,
     L7,
+    scale: SCALE,
     'GL-P4': { documents: 100_000 },
   },
   golive: {
@@ -133,6 +161,7 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L5,
     L6,
     L7,
+    scale: SCALE,
     'GL-P4': { documents: 1_000_000 },
   },
 }

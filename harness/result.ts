@@ -13,7 +13,12 @@ export const Level = Type.Union([Type.Literal('MUST'), Type.Literal('SHOULD')])
 export const Profile = Type.Union([Type.Literal('smoke'), Type.Literal('standard'), Type.Literal('golive')])
 
 const Measured = Type.Object(
-  { value: Type.Number(), unit: Type.String(), label: Type.String() },
+  {
+    value: Type.Number(),
+    unit: Type.String(),
+    label: Type.String(),
+    interval: Type.Optional(Type.Object({ low: Type.Number(), high: Type.Number() }, { additionalProperties: false })),
+  },
   { additionalProperties: false },
 )
 const Limit = Type.Object(

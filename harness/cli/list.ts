@@ -10,11 +10,12 @@ export const list: CommandModule<object, { json: boolean }> = {
   describe: 'the catalogue of checks',
   builder: (y) => y.option('json', jsonOption),
   handler: (args) => {
-    const checks = CATALOGUE.map(({ id, title, requirement, profiles, limits }) => ({
+    const checks = CATALOGUE.map(({ id, title, requirement, profiles, onlyByName = false, limits }) => ({
       id,
       title,
       requirement,
       profiles,
+      only_by_name: onlyByName,
       limits,
     }))
     const without = requiredWithoutCheck()
@@ -26,7 +27,7 @@ export const list: CommandModule<object, { json: boolean }> = {
     for (const check of checks) {
       process.stdout.write(`${bold(check.id.padEnd(10))} ${check.requirement.level.padEnd(6)} ${check.title}\n`)
       process.stdout.write(
-        `${' '.repeat(18)}${dim(`${check.requirement.source}; profiles ${check.profiles.join(', ')}`)}\n`,
+        `${' '.repeat(18)}${dim(`${check.requirement.source}; profiles ${check.profiles.join(', ')}${check.only_by_name ? '; only when it is named' : ''}`)}\n`,
       )
       for (const limit of check.limits) {
         process.stdout.write(

@@ -1,7 +1,7 @@
 // `./readiness prove L1`: shows that each check can fail, for its stated reason.
 
 import type { CommandModule } from 'yargs'
-import { CATALOGUE, selectChecks } from '../catalogue.ts'
+import { selectChecks } from '../catalogue.ts'
 import type { ProfileName } from '../check.ts'
 import { EXIT } from '../errors.ts'
 import { knownDefects, prove as proveDefects } from '../prove.ts'
@@ -45,11 +45,8 @@ export const prove: CommandModule<object, ProveArguments> = {
           process.stdout.write(`${id.padEnd(16)} ${check.padEnd(10)} ${title}\n`)
       return
     }
-    const names = args.checks?.length
-      ? args.checks
-      : CATALOGUE.filter((check) => check.profiles.includes(args.profile)).map((check) => check.id)
     const { rows, folder } = await proveDefects({
-      checks: selectChecks(names, args.profile),
+      checks: selectChecks(args.checks ?? [], args.profile),
       profile: args.profile,
       runsFolder: args['runs-dir'],
       defects: args.defect,

@@ -32,7 +32,11 @@ export const seed: CommandModule<object, SeedArguments> = {
     y
       .options(aimOptions)
       .options(consentOptions)
-      .option('scale', { type: 'boolean', default: false, describe: '10,000 changesets and 5,000 users as rows' })
+      .option('scale', {
+        type: 'boolean',
+        default: false,
+        describe: '10,000 changesets and 5,000 users as rows (a tenth with --profile smoke)',
+      })
       .option('seed', { type: 'number', default: 1, describe: 'number that all generated data follows from' })
       .option('profile', { choices: Object.keys(PROFILES) as ProfileName[], default: 'standard' as ProfileName })
       .option('json', jsonOption),

@@ -3,6 +3,7 @@
 import { alteredEdit } from './altered-edit.ts'
 import { auditMissing } from './audit-missing.ts'
 import { auditUnacknowledged } from './audit-unacknowledged.ts'
+import { bare429 } from './bare-429.ts'
 import { claimsByOne } from './claims-by-one.ts'
 import { cutShortTree } from './cut-short-tree.ts'
 import type { Defect } from './defect.ts'
@@ -10,6 +11,7 @@ import { deployedInName } from './deployed-in-name.ts'
 import { deployedTwice } from './deployed-twice.ts'
 import { doubledEdit } from './doubled-edit.ts'
 import { freeForAll } from './free-for-all.ts'
+import { emptyPoll } from './empty-poll.ts'
 import { ignoredFilter } from './ignored-filter.ts'
 import { leftOutChangeset } from './left-out-changeset.ts'
 import { listingByRows } from './listing-by-rows.ts'
@@ -22,8 +24,13 @@ import { noRollback } from './no-rollback.ts'
 import { pingPrimary } from './ping-primary.ts'
 import { queueDrain } from './queue-drain.ts'
 import { releaseUnaudited } from './release-unaudited.ts'
+import { polls5xx } from './polls-5xx.ts'
+import { preferences5xx } from './preferences-5xx.ts'
+import { queueLosesOne } from './queue-loses-one.ts'
+import { reorderForgotten } from './reorder-forgotten.ts'
 import { repeatedRows } from './repeated-rows.ts'
 import { secondaryGate } from './secondary-gate.ts'
+import { sharedThrottle } from './shared-throttle.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
 import { slowWrite } from './slow-write.ts'
@@ -65,6 +72,13 @@ export const DEFECTS: readonly Defect[] = [
   ignoredFilter,
   repeatedRows,
   listingPauses,
+  queueLosesOne,
+  reorderForgotten,
+  sharedThrottle,
+  bare429,
+  preferences5xx,
+  polls5xx,
+  emptyPoll,
   ...missingIndexes,
   pingPrimary,
   secondaryGate,

@@ -183,9 +183,10 @@ export function percentileFinding(
     }
   }
   const value = percentile(durations, q)
-  const measured: Measured = { value, unit: 'ms', label: name }
+  const { low, high } = interval
+  const measured: Measured = { value, unit: 'ms', label: name, interval: { low, high } }
   const dropped = instrument.generator.dropped_iterations
-  const figure = `${name} ${value.toFixed(0)} ms (95 % interval ${interval.low.toFixed(0)}–${interval.high.toFixed(0)} ms) of ${n}`
+  const figure = `${name} ${value.toFixed(0)} ms (95 % interval ${low.toFixed(0)}–${high.toFixed(0)} ms) of ${n}`
   // Those that were never started would have been the slowest: the figure is printed as the bound that it is.
   const shown =
     dropped === 0

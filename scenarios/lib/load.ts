@@ -43,13 +43,15 @@ export async function runLoad(
     settings: Manners
     /** The metric with a sample for each request that ended. */
     metric: string
+    /** Counters of the script's own. */
+    counters?: readonly string[]
     iterations: number | null
     bound_s: number
     label: string
     /** Told when k6 has been started: the measured load begins `WARM_UP_S` later. */
     onStarted?: () => void
   },
-): Promise<{ load: Load; samples: K6Sample[] }> {
+): Promise<{ load: Load; samples: K6Sample[]; counters: Readonly<Record<string, number>> }> {
   await quietMachine(run, input.label)
   // Of a target that others started, its own work would look like a stranger's.
   const watch = run.target.memory === undefined ? null : watchOtherLoad()
@@ -58,7 +60,7 @@ export async function runLoad(
     runK6(run, {
       entry: input.entry,
       settings: input.settings,
-      metrics: [input.metric, ...Object.values(COUNTERS)],
+      metrics: [input.metric, ...Object.values(COUNTERS), ...(input.counters ?? [])],
       bound_s: input.bound_s,
       label: input.label,
       onStarted: input.onStarted,
@@ -82,6 +84,7 @@ export async function runLoad(
       requests_per_s_max: run.target.loadBounds?.requests_per_s_max ?? null,
     },
     samples: measured,
+    counters,
   }
 }
 

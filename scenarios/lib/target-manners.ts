@@ -36,8 +36,7 @@ export function request<R extends 'text' | 'none'>(
 ): RefinedResponse<R> {
   let waited_s = 0
   for (;;) {
-    const response = http.request(method, url, body, { ...params, redirects: 0 }) as RefinedResponse<R>
-    if (part === 'load') serverErrors.add(response.status === 0 || response.status >= 500)
+    const response = requestOnce(method, url, body, params, part)
     if (response.status !== 429) return response
     if (part === 'load') throttled.add(1)
     const wait_s = waitOf(response.headers)
@@ -47,8 +46,21 @@ export function request<R extends 'text' | 'none'>(
   }
 }
 
+/** Whatever the answer is, a 429 too: for a load that is about rate limits. It waits as `waitOf` says where the target is not ours. */
+export function requestOnce<R extends 'text' | 'none'>(
+  method: string,
+  url: string,
+  body: RequestBody | null,
+  params: RefinedParams<R>,
+  part: 'load' | 'warm-up' = 'load',
+): RefinedResponse<R> {
+  const response = http.request(method, url, body, { ...params, redirects: 0 }) as RefinedResponse<R>
+  if (part === 'load') serverErrors.add(response.status === 0 || response.status >= 500)
+  return response
+}
+
 /** Retry-After, else the end of the window, else a second. Bounded: the headers are the target's. */
-function waitOf(headers: Record<string, string>): number {
+export function waitOf(headers: Record<string, string>): number {
   const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   const retryAfter = Number(named['retry-after'])
   if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(Math.max(retryAfter, 0.1), ONE_WAIT_S_MAX)

@@ -1,11 +1,13 @@
 // The plan of the volume: the numbers of the specification, the rules of the product, and the same plan each time.
 
 import { expect, test } from 'vitest'
+import { PROFILES } from '../../harness/profiles.ts'
 import { type PlannedApp, planVolume } from './plan.ts'
 import { directoriesOf, pathsOf, repositoryImport } from './repository.ts'
 import { planScale } from './scale.ts'
-import { isOpen, LARGE_APP, LARGE_REPOSITORY, LISTING_APP, SCALE, SMALL_REPOSITORY, STATES, VOLUME } from './shape.ts'
+import { isOpen, LARGE_APP, LARGE_REPOSITORY, LISTING_APP, SMALL_REPOSITORY, STATES, VOLUME } from './shape.ts'
 
+const SCALE = PROFILES.golive.scale
 const plan = planVolume('readiness-1-volume')
 const listing = plan.apps[LISTING_APP - 1]!
 
@@ -26,7 +28,7 @@ test('10 apps, 50 people, 500 changesets over all states, and 500 queued beside 
 
 test.each([
   ['the volume', plan],
-  ['the scale volume', planScale('readiness-1-scale')],
+  ['the scale volume', planScale('readiness-1-scale', PROFILES.smoke.scale)],
 ])('%s: one open changeset a workspace, each by its owner; queue positions without gaps', (_, planned) => {
   for (const { changesets, workspaces, members } of planned.apps) {
     const open = changesets.filter(({ state }) => isOpen(state)).map(({ workspace }) => workspace)
@@ -69,9 +71,9 @@ test('the same prefix, the same plan; another, another', () => {
 })
 
 test('10,000 changesets and 5,000 people at scale', () => {
-  const [app] = planScale('readiness-1-scale').apps
-  expect(app!.changesets).toHaveLength(SCALE.changesets)
-  expect(app!.members).toHaveLength(SCALE.people)
+  const [app] = planScale('readiness-1-scale', SCALE).apps
+  expect(app!.changesets).toHaveLength(10_000)
+  expect(app!.members).toHaveLength(5_000)
   expect(new Set(app!.changesets.map(({ state }) => state)).size).toBe(Object.keys(STATES).length)
 })
 

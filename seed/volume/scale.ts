@@ -1,5 +1,5 @@
-// The scale tier's volume: 10,000 changesets and 5,000 people as rows of one app. Nobody reads their commits, so there are
-// none. Deterministic by the run's seed number, idempotent, verified after writing.
+// The scale tier's volume: 10,000 changesets and 5,000 people (fewer under smoke) as rows of one app. Nobody reads their
+// commits, so there are none. Deterministic by the run's seed number, idempotent, verified after writing.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { idFrom, numbersFrom } from './numbers.ts'
 import { type PlannedApp, type Role, textOf, type VolumePlan } from './plan.ts'
 import { repositoryImport } from './repository.ts'
 import { RowMaker } from './rows.ts'
-import { type ChangesetState, DAY_MS, isOpen, SCALE, SMALL_REPOSITORY, STATES, VOLUME } from './shape.ts'
+import { type ChangesetState, DAY_MS, isOpen, SMALL_REPOSITORY, STATES, VOLUME } from './shape.ts'
 import { isSeeded, problemsInDatabase } from './verify.ts'
 import { writeMissing } from './writing.ts'
 
@@ -22,6 +22,7 @@ export interface SeededScale {
   /** Who they are, for `fixtures.members`, which gives a session for each. */
   people: { email: string; name: string; role: Role }[]
   changesets: { id: string; state: ChangesetState; author: number }[]
+  /** Rows that this call wrote; 0: everything was there. */
   added: number
 }
 
@@ -33,10 +34,15 @@ export function seedScale(run: Run): Promise<SeededScale> {
   return done
 }
 
-/** The mix of states of the volume, twenty times; a workspace for each changeset. */
-export function planScale(prefix: string): VolumePlan {
+export interface ScaleSize {
+  people: number
+  changesets: number
+}
+
+/** The mix of states of the volume, again and again; a workspace for each changeset. */
+export function planScale(prefix: string, size: ScaleSize): VolumePlan {
   const numbers = numbersFrom(`${prefix} scale`)
-  const people = Array.from({ length: SCALE.people }, (_, index) => ({
+  const people = Array.from({ length: size.people }, (_, index) => ({
     number: index + 1,
     role: (index % 100 === 0 ? 'config_manager' : index % 10 === 0 ? 'reviewer' : 'user') as Role,
     age_ms: VOLUME.days * DAY_MS + numbers.below(30 * DAY_MS),
@@ -44,7 +50,7 @@ export function planScale(prefix: string): VolumePlan {
   const mix = (Object.entries(STATES) as [ChangesetState, number][]).flatMap(([state, count]) =>
     new Array<ChangesetState>(count).fill(state),
   )
-  const states = numbers.shuffled(Array.from({ length: SCALE.changesets }, (_, index) => mix[index % mix.length]!))
+  const states = numbers.shuffled(Array.from({ length: size.changesets }, (_, index) => mix[index % mix.length]!))
   let queued = 0
   const changesets = states.map((state, index): PlannedApp['changesets'][number] => {
     const created_age_ms = DAY_MS + numbers.below((VOLUME.days - 1) * DAY_MS)
@@ -52,11 +58,11 @@ export function planScale(prefix: string): VolumePlan {
     return {
       number: index + 1,
       state,
-      author: (index % SCALE.people) + 1,
+      author: (index % size.people) + 1,
       workspace: index + 1,
       ...textOf(numbers),
       revision: state === 'draft' ? 0 : 1,
-      reviewer: reviewed ? ((index + 10) % SCALE.people) - (((index + 10) % SCALE.people) % 10) + 1 : null,
+      reviewer: reviewed ? ((index + 10) % size.people) - (((index + 10) % size.people) % 10) + 1 : null,
       queuePosition: state === 'queued' ? ++queued : null,
       released: isOpen(state) || state === 'rejected' ? null : 0,
       created_age_ms,
@@ -89,7 +95,7 @@ async function seed(run: Run): Promise<SeededScale> {
     throw new HarnessError('the scale volume needs a database that is ours to write', 'use a stack of our own')
   }
   const started = performance.now()
-  const plan = planScale(`${run.prefix}-scale`)
+  const plan = planScale(`${run.prefix}-scale`, run.profile.scale)
   const app = plan.apps[0]!
   const repoPath = `${app.name}.git`
   const someone = (number: number) => {

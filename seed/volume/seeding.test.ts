@@ -125,7 +125,7 @@ test('the scale volume, and a second seeding of it', async () => {
   const first = await seedScale(another())
   const [session1] = await session.target.fixtures!.members(first.app, first.people.slice(0, 1))
   const listed = await get(`/api/apps/${first.app.id}/changesets?limit=1`, session1!.token)
-  expect(listed.pagination.total).toBe(10_000)
+  expect(listed.pagination.total).toBe(session.run.profile.scale.changesets)
   expect((await seedScale(another())).added).toBe(0)
 })
 

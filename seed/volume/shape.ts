@@ -1,4 +1,4 @@
-// How much the seed makes: the specified volume (E12 §6.7, decisions C8 and L7) and the scale tier's.
+// How much the seed makes: the specified volume (E12 §6.7, decisions C8 and L7). The scale tier's size is the profile's.
 
 /** Order as a changeset passes them. 500 in all; `released` and `rejected` are closed, every other one is open. */
 export const STATES = {
@@ -53,7 +53,5 @@ export const VOLUME = {
 /** The numbers of the apps that scenarios ask for. */
 export const LISTING_APP = 1
 export const LARGE_APP = 2
-
-export const SCALE = { people: 5_000, changesets: 10_000 } as const
 
 export const DAY_MS = 86_400_000
