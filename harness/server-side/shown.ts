@@ -6,7 +6,7 @@ import { recordFinding, type SideBySide, sideBySide } from './agreement.ts'
 import { bottlenecksOf, measuredSeconds, notLookedAt } from './bottlenecks.ts'
 import { percent } from './busy.ts'
 import { answeredOf } from './client.ts'
-import { isMissing, type ServerSide, type ServerSideLoad, type Spread } from './evidence.ts'
+import { isMissing, type ServerSide, type ServerSideLoad, type Spread, type WatchedDatabase } from './evidence.ts'
 
 const MIB = 1_048_576
 
@@ -55,12 +55,8 @@ function bottleneckTable(load: ServerSideLoad): Table {
 }
 
 function bothSides(load: ServerSideLoad): Table {
-  const { metrics } = load
-  const note = isMissing(metrics)
-    ? ` (its own figures are not reachable: ${metrics.because})`
-    : `, each with the warm-up (${metrics.scrapes} scrapes of its metrics)`
   return {
-    title: `Client and server of ${load.label}${note}`,
+    title: `Client and server of ${load.label}, warm-up included`,
     columns: [
       'Route',
       'Sent by k6',
@@ -100,38 +96,42 @@ function edges({ above_ms, at_most_ms }: { above_ms: number; at_most_ms: number 
 }
 
 function serverTable(load: ServerSideLoad): Table {
+  const { machine, processes, metrics, database, jobs } = load
+  const unseen = { machine, processes, metrics, database, jobs }
   return {
     title: `The server while ${load.label} ran (${measuredSeconds(load).toFixed(1)} s, ${load.measured.requests} requests)`,
-    columns: ['Part', 'What', 'Measured'],
+    columns: ['What', 'Measured'],
     rows: [
       ...machineRows(load),
       ...processRows(load),
+      ...metricsRows(load),
       ...databaseRows(load),
-      ...gitRows(load),
       ...jobRows(load),
+      ...Object.entries(unseen).flatMap(([name, part]) =>
+        isMissing(part) ? [[name, `not reachable: ${part.because}`]] : [],
+      ),
       costRow(load),
     ],
   }
 }
 
 function machineRows({ machine }: ServerSideLoad): string[][] {
-  if (isMissing(machine)) return [['machine', 'not looked at', machine.because]]
+  if (isMissing(machine)) return []
   const stalled =
     machine.io_stalled_share === null
       ? ''
       : `; something waited for a disk ${percent(machine.io_stalled_share)} of the time`
-  return [['machine', `${machine.cpus} cores`, `${percent(machine.busy_share)} busy${stalled}`]]
+  return [['machine', `${machine.cpus} cores, ${percent(machine.busy_share)} busy${stalled}`]]
 }
 
 function processRows({ processes }: ServerSideLoad): string[][] {
-  if (isMissing(processes)) return [['processes', 'not looked at', processes.because]]
+  if (isMissing(processes)) return []
   return processes.map(
     ({ name, cores, busiest_thread_cores: thread, busiest_thread_waited: waited, rss_bytes_max }) => {
       const busiest = thread === null ? '' : `; busiest thread ${percent(thread)} of a core`
       const without = waited === null || thread === null ? '' : `, ready without one ${percent(waited)}`
       return [
-        'process',
-        name,
+        `process ${name}`,
         `${cores.toFixed(2)} cores${busiest}${without}; at most ${(rss_bytes_max / MIB).toFixed(0)} MiB`,
       ]
     },
@@ -139,12 +139,11 @@ function processRows({ processes }: ServerSideLoad): string[][] {
 }
 
 function databaseRows({ database }: ServerSideLoad): string[][] {
-  if (isMissing(database)) return [['database', 'not looked at', database.because]]
+  if (isMissing(database)) return []
   const { members, collections, slow } = database
   return [
     ...members.map((member) => [
-      'database',
-      `${member.role} ${member.host}`,
+      `MongoDB ${member.role} ${member.host}`,
       [
         `${member.operations} operations`,
         known(
@@ -162,54 +161,44 @@ function databaseRows({ database }: ServerSideLoad): string[][] {
     ...(collections ?? [])
       .slice(0, 5)
       .map(({ collection, operations, ms: total }) => [
-        'collection',
-        collection,
+        `collection ${collection}`,
         `${operations} operations, ${(total / Math.max(operations, 1)).toFixed(2)} ms each (mean)`,
       ]),
     ...(slow === null ? [] : slowRows(slow)),
   ]
 }
 
-function slowRows({
-  from_ms,
-  queries,
-}: {
-  from_ms: number
-  queries: readonly {
-    collection: string
-    command: string
-    shape: string
-    count: number
-    max_ms: number
-    plan: string | null
-  }[]
-}): string[][] {
-  if (queries.length === 0) return [['slow queries', 'none', `no operation took longer than ${from_ms} ms`]]
+function slowRows({ from_ms, queries }: NonNullable<WatchedDatabase['slow']>): string[][] {
+  if (queries.length === 0) return [['slow queries', `no operation took longer than ${from_ms} ms`]]
   return queries
     .slice(0, 5)
     .map(({ collection, command, shape, count, max_ms, plan }) => [
-      'slow query',
-      `${command} ${collection} ${shape}`,
+      `slow query ${command} ${collection} ${shape}`,
       `${count} above ${from_ms} ms, the slowest ${max_ms} ms${plan === null ? '' : `; ${plan}`}`,
     ])
 }
 
-function gitRows({ metrics }: ServerSideLoad): string[][] {
+function metricsRows({ metrics }: ServerSideLoad): string[][] {
   if (isMissing(metrics)) return []
-  return metrics.git_calls
-    .slice(0, 5)
-    .map(({ method, count, failed, sum_ms }) => [
-      'git backend',
-      method,
-      `${count} calls, ${(sum_ms / Math.max(count, 1)).toFixed(1)} ms each (mean)${failed > 0 ? `; ${failed} did not succeed` : ''}`,
-    ])
+  const { scrapes, scrapes_failed, scrape_ms_max, bytes_max } = metrics
+  return [
+    [
+      'its metrics',
+      `${scrapes} scrapes of at most ${(bytes_max / 1_024).toFixed(0)} KiB, the slowest ${ms(scrape_ms_max)}${scrapes_failed > 0 ? `; ${scrapes_failed} failed` : ''}`,
+    ],
+    ...metrics.git_calls
+      .slice(0, 5)
+      .map(({ method, count, failed, sum_ms }) => [
+        `git backend ${method}`,
+        `${count} calls, ${(sum_ms / Math.max(count, 1)).toFixed(1)} ms each (mean)${failed > 0 ? `; ${failed} did not succeed` : ''}`,
+      ]),
+  ]
 }
 
 function jobRows({ jobs }: ServerSideLoad): string[][] {
-  if (isMissing(jobs)) return [['jobs', 'not looked at', jobs.because]]
+  if (isMissing(jobs)) return []
   return jobs.map(({ type, made, by_state, waited, ran }) => [
-    'jobs',
-    type,
+    `jobs ${type}`,
     `${made} made (${Object.entries(by_state)
       .map(([state, n]) => `${n} ${state}`)
       .join(', ')}); waited ${spread(waited)}; ran ${spread(ran)}`,
@@ -219,8 +208,7 @@ function jobRows({ jobs }: ServerSideLoad): string[][] {
 function costRow({ cost }: ServerSideLoad): string[] {
   return [
     'the watching itself',
-    `${cost.looks} looks`,
-    `the whole harness had ${(cost.harness_cpu_share * 100).toFixed(1)} % of all cores; one look at the processes took ${cost.look_cpu_ms.toFixed(1)} ms of it`,
+    `${cost.looks} looks; the whole harness had ${(cost.harness_cpu_share * 100).toFixed(1)} % of all cores; one look at the processes took ${cost.look_cpu_ms.toFixed(1)} ms of it`,
   ]
 }
 
