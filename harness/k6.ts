@@ -83,7 +83,7 @@ export async function bundleScript(entry: string, folder: string): Promise<strin
 }
 
 /** The environment of every k6: offline, silent about usage, without a dashboard. */
-function k6Environment(extra: Record<string, string>): NodeJS.ProcessEnv {
+export function k6Environment(extra: Record<string, string>): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
