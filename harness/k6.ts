@@ -41,6 +41,8 @@ export const GeneratorSchema = Type.Object(
     cpu_share: Type.Union([Type.Number(), Type.Null()]),
     /** Largest delay of a 10 ms timer in an otherwise idle process beside k6: how long this machine kept a ready process waiting. */
     pulse_lag_ms_max: Type.Number(),
+    /** How many processes made the load where this harness cannot look; absent where k6 ran beside it. */
+    processes_elsewhere: Type.Optional(Type.Integer()),
     log_tail: Type.Array(Type.String()),
   },
   { additionalProperties: false },
@@ -60,6 +62,21 @@ export interface K6Result {
   samples: K6Sample[]
   counters: Record<string, number>
 }
+
+/** A load that is ready to be made. Its files do not outlive the call that they are handed to. */
+export interface PreparedLoad {
+  label: string
+  /** The bundle. */
+  script: string
+  /** With tokens. */
+  settingsFile: string
+  /** Certificates that whoever makes it is to trust; absent where the target is asked without TLS. */
+  authoritiesFile?: string
+  metrics: readonly string[]
+}
+
+/** Has a load made on other machines, and brings home what it measured. */
+export type Elsewhere = (run: Run, load: PreparedLoad) => Promise<K6Result>
 
 /** Bundles a script for k6: one file, nothing fetched at run time. */
 export async function bundleScript(entry: string, folder: string): Promise<string> {
@@ -146,6 +163,15 @@ export async function runK6(
   // A script that k6 cannot load ends here, with its message, and not as a run without samples.
   await inspect(k6.path, script, flags)
 
+  const trusted = trust(run, folder)
+  if (run.elsewhere !== undefined) {
+    const { SSL_CERT_FILE: authoritiesFile } = trusted
+    const { label, metrics } = input
+    const files = { script, settingsFile, ...(authoritiesFile === undefined ? {} : { authoritiesFile }) }
+    const result = await run.elsewhere(run, { label, metrics, ...files })
+    rmSync(folder, { recursive: true, force: true })
+    return result
+  }
   const log = openSync(logFile, 'w')
   const started = new Date()
   const child = spawn(
@@ -164,7 +190,7 @@ export async function runK6(
     ],
     {
       cwd: folder,
-      env: k6Environment({ ...run.marker(), ...trust(run, folder) }),
+      env: k6Environment({ ...run.marker(), ...trusted }),
       stdio: ['ignore', log, log],
       detached: true,
     },
@@ -261,7 +287,7 @@ interface Summary {
   dropped: number
 }
 
-function readSummary(path: string, notBefore: Date): Summary | null {
+export function readSummary(path: string, notBefore: Date): Summary | null {
   if (!existsSync(path) || statSync(path).mtimeMs < notBefore.getTime() - 1_000) return null
   try {
     const data = JSON.parse(readFileSync(path, 'utf8')) as {
@@ -279,7 +305,7 @@ function readSummary(path: string, notBefore: Date): Summary | null {
   }
 }
 
-async function readSamples(
+export async function readSamples(
   path: string,
   wanted: ReadonlySet<string>,
 ): Promise<{ samples: K6Sample[]; counters: Record<string, number> }> {
@@ -312,7 +338,7 @@ async function readSamples(
   return { samples, counters }
 }
 
-function tailOf(path: string, lines: number): string[] {
+export function tailOf(path: string, lines: number): string[] {
   try {
     return readFileSync(path, 'utf8')
       .trimEnd()

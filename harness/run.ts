@@ -3,6 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import type { Limit, Limits } from './check.ts'
+import type { Elsewhere } from './k6.ts'
 import type { Profile } from './profiles.ts'
 import type { Progress } from './progress.ts'
 import type { Target } from './target/target.ts'
@@ -31,6 +32,8 @@ export interface Run {
   marker(): Record<string, string>
   /** Registers a child's process group for clean-up; the returned function takes it off again. */
   adopt(child: ChildProcess, label: string): () => void
+  /** Who makes the loads, where that is not a k6 beside this harness. */
+  readonly elsewhere?: Elsewhere
   /** The limits of a check after the user's overrides. */
   limits(check: string, of: readonly Limit[]): Limits
 }
