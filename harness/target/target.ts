@@ -7,7 +7,7 @@ import type { Redactor } from '../evidence/redact.ts'
 import type { Fingerprint } from '../result.ts'
 import type { ToxiproxyAccess } from './beside.ts'
 import type { App, Conman } from './conman.ts'
-import type { Database } from './database.ts'
+import type { DatabaseWitness } from './database.ts'
 import type { Hooks, RecordSink } from './hooks.ts'
 
 export interface Target extends AsyncDisposable {
@@ -31,7 +31,7 @@ export interface Target extends AsyncDisposable {
   /** The folder with the git repositories, where it can be read. */
   readonly gitStorage: string | undefined
   /** Its database as a witness, where it can be read. */
-  readonly database?: Database
+  readonly database?: DatabaseWitness
   /** The user's commands that stop and start its parts; absent where there is none, and on a stack of our own. */
   readonly hooks?: Hooks
   /** What else a user handed over for a URL. A check asks for the capability first. */
