@@ -42,6 +42,8 @@ export const GeneratorSchema = Type.Object(
     cpu_share: Type.Union([Type.Number(), Type.Null()]),
     /** Largest delay of a 10 ms timer in an otherwise idle process beside k6: how long this machine kept a ready process waiting. */
     pulse_lag_ms_max: Type.Number(),
+    /** How many processes made the load where this harness cannot look; absent where k6 ran beside it. */
+    processes_elsewhere: Type.Optional(Type.Integer()),
     log_tail: Type.Array(Type.String()),
   },
   { additionalProperties: false },
@@ -63,6 +65,21 @@ export interface K6Result {
   /** Every request that k6 sent, whatever the script measured of it. */
   client: ClientRecord
 }
+
+/** A load that is ready to be made. Its files do not outlive the call that they are handed to. */
+export interface PreparedLoad {
+  label: string
+  /** The bundle. */
+  script: string
+  /** With tokens. */
+  settingsFile: string
+  /** Certificates that whoever makes it is to trust; absent where the target is asked without TLS. */
+  authoritiesFile?: string
+  metrics: readonly string[]
+}
+
+/** Has a load made on other machines, and brings home what it measured. */
+export type Elsewhere = (run: Run, load: PreparedLoad) => Promise<K6Result>
 
 /** Bundles a script for k6: one file, nothing fetched at run time. */
 export async function bundleScript(entry: string, folder: string): Promise<string> {
@@ -86,7 +103,7 @@ export async function bundleScript(entry: string, folder: string): Promise<strin
 }
 
 /** The environment of every k6: offline, silent about usage, without a dashboard. */
-function k6Environment(extra: Record<string, string>): NodeJS.ProcessEnv {
+export function k6Environment(extra: Record<string, string>): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -151,6 +168,15 @@ export async function runK6(
   // A script that k6 cannot load ends here, with its message, and not as a run without samples.
   await inspect(k6.path, script, flags)
 
+  const trusted = trust(run, folder)
+  if (run.elsewhere !== undefined) {
+    const { SSL_CERT_FILE: authoritiesFile } = trusted
+    const { label, metrics } = input
+    const files = { script, settingsFile, ...(authoritiesFile === undefined ? {} : { authoritiesFile }) }
+    const result = await run.elsewhere(run, { label, metrics, ...files })
+    rmSync(folder, { recursive: true, force: true })
+    return result
+  }
   const log = openSync(logFile, 'w')
   const started = new Date()
   const child = spawn(
@@ -169,7 +195,7 @@ export async function runK6(
     ],
     {
       cwd: folder,
-      env: k6Environment({ ...run.marker(), ...trust(run, folder) }),
+      env: k6Environment({ ...run.marker(), ...trusted }),
       stdio: ['ignore', log, log],
       detached: true,
     },
@@ -198,7 +224,8 @@ export async function runK6(
   run.signal.throwIfAborted()
 
   const summary = readSummary(summaryFile, started)
-  const { samples, counters, client } = await readSamples(samplesFile, new Set(input.metrics))
+  const client = new ClientRequests()
+  const { samples, counters } = await readSamples(samplesFile, new Set(input.metrics), client)
   const generator: Generator = {
     k6_version: k6.version,
     exit_code: ended.code,
@@ -214,7 +241,7 @@ export async function runK6(
     log_tail: tailOf(logFile, 20),
   }
   rmSync(folder, { recursive: true, force: true })
-  return { generator, samples, counters, client }
+  return { generator, samples, counters, client: client.record() }
 }
 
 async function inspect(k6: string, script: string, flags: string[]): Promise<void> {
@@ -265,7 +292,7 @@ interface Summary {
   dropped: number
 }
 
-function readSummary(path: string, notBefore: Date): Summary | null {
+export function readSummary(path: string, notBefore: Date): Summary | null {
   if (!existsSync(path) || statSync(path).mtimeMs < notBefore.getTime() - 1_000) return null
   try {
     const data = JSON.parse(readFileSync(path, 'utf8')) as {
@@ -283,14 +310,15 @@ function readSummary(path: string, notBefore: Date): Summary | null {
   }
 }
 
-async function readSamples(
+/** `client`: gathers every request of the file, beside what other files of the same load hold. */
+export async function readSamples(
   path: string,
   wanted: ReadonlySet<string>,
-): Promise<Pick<K6Result, 'samples' | 'counters' | 'client'>> {
+  client: ClientRequests,
+): Promise<Pick<K6Result, 'samples' | 'counters'>> {
   const samples: K6Sample[] = []
   const counters: Record<string, number> = {}
-  const client = new ClientRequests()
-  if (!existsSync(path)) return { samples, counters, client: client.record() }
+  if (!existsSync(path)) return { samples, counters }
   const lines = createInterface({
     input: createReadStream(path).pipe(createGunzip()),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -315,10 +343,10 @@ async function readSamples(
   } catch {
     // A k6 that was killed leaves a stream cut short: what could be read is kept, the exit code tells the rest.
   }
-  return { samples, counters, client: client.record() }
+  return { samples, counters }
 }
 
-function tailOf(path: string, lines: number): string[] {
+export function tailOf(path: string, lines: number): string[] {
   try {
     return readFileSync(path, 'utf8')
       .trimEnd()

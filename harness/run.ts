@@ -3,6 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import type { Limit, Limits } from './check.ts'
+import type { Elsewhere } from './k6.ts'
 import type { Profile } from './profiles.ts'
 import type { Progress } from './progress.ts'
 import type { ServerSideLoad } from './server-side/evidence.ts'
@@ -34,6 +35,8 @@ export interface Run {
   adopt(child: ChildProcess, label: string): () => void
   /** Keeps beside the evidence under way what the server did while a load ran; absent where nothing is kept. */
   readonly keepBeside?: (load: () => Promise<ServerSideLoad>) => void
+  /** Who makes the loads, where that is not a k6 beside this harness. */
+  readonly elsewhere?: Elsewhere
   /** The limits of a check after the user's overrides. */
   limits(check: string, of: readonly Limit[]): Limits
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { ProfileName } from './check.ts'
 import { HarnessError, UsageError } from './errors.ts'
 import { reasonOf } from './evidence/store.ts'
+import type { Elsewhere } from './k6.ts'
 import { prefixOf } from './prefix.ts'
 import { PROFILES } from './profiles.ts'
 import type { Progress } from './progress.ts'
@@ -27,6 +28,8 @@ export interface SessionOptions {
   seedOver: 'http' | 'database'
   target: TargetOptions
   openTarget: OpenTarget
+  /** Has loads made on other machines. */
+  elsewhere?: Elsewhere
   progress: Progress
   signal: AbortSignal
 }
@@ -93,6 +96,7 @@ export async function openSession(id: string, options: SessionOptions): Promise<
       reaper.registerGroup(pid)
       return () => reaper.unregisterGroup(pid)
     },
+    ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
     limits: (check, of) => applyOverrides(check, of, options.overrides),
   }
   const owned = undo.move()

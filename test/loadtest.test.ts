@@ -2,7 +2,7 @@
 // must earn its verdict, leave its evidence, and leave nothing else, however it ends.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Verdicts } from '../harness/result.ts'
 import type { ServerSide } from '../harness/server-side/evidence.ts'
+import { playPods } from './play-pods.ts'
 import { PATIENT, root, Sandbox, type Started, verdictsOf } from './sandbox.ts'
 
 let sandbox: Sandbox
@@ -265,6 +266,19 @@ describe('a Conman that runs somewhere, by its URL', () => {
       { id: 'L1', outcome: 'pass', verified_by: ['http', 'git-storage'] },
       { id: 'L1.audit', outcome: 'pass', verified_by: ['mongo'] },
     ])
+  })
+
+  test('L1 shared by two processes elsewhere: what the folder for Kubernetes says, done here by hand', async () => {
+    const out = join(sandbox.folder, 'k8s')
+    const args = ['k8s', 'L1', '--profile', 'smoke', '--parallelism', '2', '--out', out, '--allow-writes', '--json']
+    const run = sandbox.start([...args, ...PATIENT], aimed())
+    // Fifty people have joined over HTTP by then, each with a password to be hashed.
+    await waitFor('the folder', () => globSync(join(out, '*/README.md')).length > 0, 150_000)
+    await playPods(globSync(join(out, '*'))[0]!)
+    const { code, stdout } = await run.ended
+    const verdicts = JSON.parse(stdout) as Verdicts
+    expect(verdicts.checks[0]).toMatchObject({ id: 'L1', outcome: 'pass', n: 250, verified_by: ['http'] })
+    expect(code).toBe(0)
   })
 
   test('two runs on one target are refused, before either disturbs the other', async () => {

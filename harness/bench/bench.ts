@@ -17,7 +17,9 @@ import { waitFor } from '../stack/wait-for.ts'
 import { listJobs } from '../target/conman/jobs.ts'
 import { openTarget } from '../target/open.ts'
 import { referenceOptions } from '../target/options.ts'
+import { resolveTool, type Tool } from '../toolchain/resolve.ts'
 import { commitOfHarness } from '../version.ts'
+import { crossCheck } from './cross-check.ts'
 import { type AddFigure, type Bench, collectInto, type Figure } from './figures.ts'
 import { addLoad, CONNECTIONS, editFiles, sendRequests, spanOf } from './load.ts'
 
@@ -42,6 +44,8 @@ export async function bench(options: {
   const runsFolder = openRunsFolder(options.runsFolder)
   const id = newRunId()
   const figures: Figure[] = []
+  // Built where it is missing: not while something is measured.
+  const vegeta = await resolveTool('vegeta', { install: true, onProgress: progress.say, signal })
   const add = collectInto(figures, progress)
   const session = (seedOver: 'http' | 'database', sizes: { workers?: number } = {}) =>
     openSession(`bench-${id}`, {
@@ -68,7 +72,7 @@ export async function bench(options: {
       's',
       seedOver === 'http' ? '≤ 10 s' : '≤ 5 s',
     )
-    if (seedOver === 'database') await loads(run, seeded, id, add)
+    if (seedOver === 'database') await loads(run, seeded, { id, vegeta }, add)
   }
   {
     await using opened = await session('database', { workers: WORKERS })
@@ -106,7 +110,12 @@ export async function bench(options: {
 }
 
 /** Requests of each kind at 50 connections, beside which k6 takes its share of the same cores. */
-async function loads(run: Run, seeded: SeededApp, id: string, add: AddFigure): Promise<void> {
+async function loads(
+  run: Run,
+  seeded: SeededApp,
+  { id, vegeta }: { id: string; vegeta: Tool },
+  add: AddFigure,
+): Promise<void> {
   const { app, users } = seeded
   const get = (path: (workspaceId: string) => string) =>
     users.map(({ token, workspace }) => ({
@@ -134,6 +143,7 @@ async function loads(run: Run, seeded: SeededApp, id: string, add: AddFigure): P
     'listings/s',
     { rate: '≥ 1000 listings/s', p99: '≤ 150 ms' },
   )
+  await crossCheck(run, vegeta, { ...seeded, queued: QUEUED }, add)
   await submissions(run, seeded, add)
 
   // Just-in-time compilation is not what is measured: a first round warms up, and is not looked at.

@@ -14,6 +14,7 @@ import { config } from './config.ts'
 import { doctorVerb } from './doctor.ts'
 import { down } from './down.ts'
 import { judgeVerb } from './judge.ts'
+import { k8s } from './k8s.ts'
 import { list } from './list.ts'
 import { plan } from './plan.ts'
 import { probe } from './probe.ts'
@@ -38,6 +39,7 @@ try {
     .command(probe)
     .command(plan)
     .command(run)
+    .command(k8s)
     .command(judgeVerb)
     .command(reportVerb)
     .command(bundle)

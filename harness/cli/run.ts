@@ -6,7 +6,7 @@ import { selectChecks } from '../catalogue.ts'
 import type { ProfileName } from '../check.ts'
 import { type ConsentFlags, withConsent } from '../consent.ts'
 import { UsageError } from '../errors.ts'
-import { execute } from '../execute.ts'
+import { type Executed, execute } from '../execute.ts'
 import { demandDefects } from '../prove.ts'
 import { quoteWords } from '../quoting.ts'
 import { openTarget } from '../target/open.ts'
@@ -92,20 +92,25 @@ export const run: CommandModule<object, RunArguments> = {
       signal: interruption.signal,
       keepOnFailure: args['keep-on-failure'],
     })
-    if (args.json) printJson(result.verdicts)
-    else {
-      const lines = renderText(result, { colors: wantsColour(process.stdout) })
-        .trimEnd()
-        .split('\n')
-      const verdict = lines.pop()!
-      const kept = result.kept === undefined ? [] : [result.kept]
-      process.stdout.write(`${[...lines, ...kept, `report: ${result.report}`, verdict].join('\n')}\n`)
-    }
-    process.exitCode = result.verdicts.exit_code
+    tell(result, args.json)
   },
 }
 
-function wholeNumber(name: string, value: number): number {
+/** The verdict as the last line, or all verdicts as JSON; and the exit code. */
+export function tell(result: Executed, json: boolean): void {
+  if (json) printJson(result.verdicts)
+  else {
+    const lines = renderText(result, { colors: wantsColour(process.stdout) })
+      .trimEnd()
+      .split('\n')
+    const verdict = lines.pop()!
+    const kept = result.kept === undefined ? [] : [result.kept]
+    process.stdout.write(`${[...lines, ...kept, `report: ${result.report}`, verdict].join('\n')}\n`)
+  }
+  process.exitCode = result.verdicts.exit_code
+}
+
+export function wholeNumber(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new UsageError(`${name} must be a whole number`, `give it like ${name} 1`)
 }

@@ -11,7 +11,7 @@ import { HarnessError, UsageError } from '../errors.ts'
 import { Redactor, secretsIn } from '../evidence/redact.ts'
 import { RunFolder } from '../evidence/store.ts'
 import { cacheFolder } from '../toolchain/cache.ts'
-import { TOOL_NAMES, type ToolName } from '../toolchain/programs.ts'
+import { TOOL_NAMES } from '../toolchain/programs.ts'
 import { resolveTool, type Tool } from '../toolchain/resolve.ts'
 import { FOLDER_PREFIX } from './clean-up.ts'
 import {
@@ -421,9 +421,7 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
 async function resolveTools(onProgress: (line: string) => void, signal?: AbortSignal): Promise<StackParts['tools']> {
   const wanted = TOOL_NAMES.filter((name) => name !== 'k6')
   const found = await Promise.all(
-    wanted.map((name: ToolName) =>
-      resolveTool(name, { install: true, onProgress, ...(signal === undefined ? {} : { signal }) }),
-    ),
+    wanted.map((name) => resolveTool(name, { install: true, onProgress, ...(signal === undefined ? {} : { signal }) })),
   )
   return Object.fromEntries(found.map((tool) => [tool.name, tool])) as StackParts['tools']
 }

@@ -3,7 +3,7 @@
 import { ObjectId } from 'mongodb'
 import { type AuditFilter, listAudit } from './conman/apps.ts'
 import { type Conman, ConmanError } from './conman.ts'
-import type { Database } from './database.ts'
+import type { DatabaseWitness } from './database.ts'
 
 /** Both names of the event: E11's and the one that the real server writes. */
 const FILE_WRITES: readonly Required<Pick<AuditFilter, 'entity_type' | 'action'>>[] = [
@@ -11,7 +11,7 @@ const FILE_WRITES: readonly Required<Pick<AuditFilter, 'entity_type' | 'action'>
   { entity_type: 'workspace', action: 'file_written' },
 ]
 
-export async function auditFromMongo(database: Pick<Database, 'find'>, appId: string): Promise<string[]> {
+export async function auditFromMongo(database: Pick<DatabaseWitness, 'find'>, appId: string): Promise<string[]> {
   const rows = await database.find(
     'audit_events',
     { app_id: { $in: [new ObjectId(appId), appId] }, $or: FILE_WRITES },
@@ -48,7 +48,7 @@ export interface AuditEntry {
 
 /** Every row of an app about things of one kind, from where they can be read; null where that is nowhere. */
 export async function auditAbout(
-  { database, conman }: { database?: Pick<Database, 'find'>; conman: Conman },
+  { database, conman }: { database?: Pick<DatabaseWitness, 'find'>; conman: Conman },
   token: string,
   appId: string,
   entityType: string,

@@ -6,12 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Document, MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { queryPlans } from '../../checklist/GL-P4/gather.ts'
+import type { IndexEvidence } from '../../checklist/IX/evidence.ts'
+import { indexes } from '../../checklist/IX/gather.ts'
 import { UsageError } from '../errors.ts'
+import { silent } from '../progress.ts'
+import type { Run } from '../run.ts'
 import { freePort } from '../stack/ports.ts'
 import { ManagedProcess } from '../stack/processes.ts'
 import { Reaper } from '../stack/reaper-client.ts'
 import { resolveTool } from '../toolchain/resolve.ts'
-import { COMMANDS, Database, secretsOfUri } from './database.ts'
+import { COMMANDS, DatabaseWitness, secretsOfUri } from './database.ts'
 
 const ADMIN = 'admin@example.test'
 const PASSWORD = 'hunter2:hunter2/&'
@@ -56,7 +61,7 @@ afterAll(() => owned?.disposeAsync())
 const uriOf = (user: string, source: string, password = PASSWORD) =>
   `mongodb://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/?authSource=${source}`
 const open = (uri: string, database = 'conman', account = ADMIN) =>
-  Database.open({ uri, database }, account, 'CONMAN_MONGO_URI')
+  DatabaseWitness.open({ uri, database }, account, 'CONMAN_MONGO_URI')
 
 describe('a user with the role `read`', () => {
   test('suffices for everything that verdicts rest on; how indexes are used is left out', async () => {
@@ -76,6 +81,17 @@ describe('a user with the role `read`', () => {
     expect(await database.statistics('jobs')).toMatchObject({ count: 250 })
     expect(await database.indexUse('jobs')).toBeNull()
     expect(await database.serverStatus()).toBeNull()
+  })
+
+  test('suffices for the checks that ask each member by itself', async () => {
+    const run = runOn(uriOf('readiness', 'conman'))
+    const { collections, use_counted_on } = (await indexes.gather(run)) as IndexEvidence
+    expect(collections.map(({ name, documents }) => [name, documents])).toEqual([
+      ['jobs', 250],
+      ['users', 1],
+    ])
+    expect(use_counted_on).toEqual([])
+    expect(await queryPlans.gather(run)).toMatchObject({ source: 'table' })
   })
 
   test('may not write, so a write of ours would have been refused', async () => {
@@ -98,14 +114,21 @@ describe('a user with the role `read`', () => {
       expect(await database.indexUse('jobs')).toHaveLength(2)
       expect(await database.serverStatus()).toHaveProperty('opcounters')
     }
+    for (const { gather } of [indexes, queryPlans]) await gather(runOn(uriOf('root', 'admin')))
     await db.command({ profile: 0 })
     const seen = await db.collection('system.profile').find({ appName: 'conman-readiness' }).toArray()
     const names = new Set(seen.map(commandOf))
-    expect(names).toContain('find')
-    expect(names).toContain('explain')
+    // The profiler does not keep `listCollections`, nor `hello`, which is no database's own.
+    for (const name of ['find', 'explain', 'count']) expect(names).toContain(name)
     expect(COMMANDS).toEqual(expect.arrayContaining([...names]))
   })
 })
+
+/** A run on a URL whose database was handed over: what such a gatherer needs of it. */
+function runOn(uri: string): Run {
+  const target = { kind: 'url', mongo: { uri, database: 'conman' }, fixtures: undefined }
+  return { target, signal: new AbortController().signal, progress: silent } as unknown as Run
+}
 
 /** The first key of a profiled command is its name. */
 function commandOf(entry: Document): string {
@@ -113,7 +136,7 @@ function commandOf(entry: Document): string {
 }
 
 describe('what cannot be used is said in one line, without the secret', () => {
-  const refused = async (opening: Promise<Database>, message: RegExp) => {
+  const refused = async (opening: Promise<DatabaseWitness>, message: RegExp) => {
     const error = await opening.then(
       () => undefined,
       (cause: unknown) => cause as UsageError,

@@ -6,15 +6,21 @@ import { type Document, type ExplainVerbosity, MongoClient } from 'mongodb'
 import { UsageError } from '../errors.ts'
 import { describeFailure } from './http.ts'
 
-/** Beside these the driver itself sends `hello`, `ping`, `endSessions` and what logs in. */
+/**
+ * What this class sends, and what checks send to each member by itself (checklist/lib/members.ts). Beside these the driver
+ * sends `ping`, `endSessions` and what logs in.
+ */
 export const COMMANDS = [
   'buildInfo',
   'find',
   'getMore',
   'killCursors',
   'aggregate',
+  'count',
   'explain',
   'listIndexes',
+  'listCollections',
+  'hello',
   'serverStatus',
 ] as const
 
@@ -30,7 +36,7 @@ export interface FindOptions {
   readPreference?: 'primary'
 }
 
-export class Database implements AsyncDisposable {
+export class DatabaseWitness implements AsyncDisposable {
   readonly version: string
   readonly #client: MongoClient
   readonly #name: string
@@ -50,7 +56,7 @@ export class Database implements AsyncDisposable {
     { uri, database }: { uri: string; database: string },
     account: string,
     given: string,
-  ): Promise<Database> {
+  ): Promise<DatabaseWitness> {
     let client: MongoClient | undefined
     try {
       client = new MongoClient(uri, {
@@ -60,7 +66,7 @@ export class Database implements AsyncDisposable {
       })
       await client.connect()
       const { version } = await client.db(database).command({ buildInfo: 1 })
-      const opened = new Database(client, database, String(version))
+      const opened = new DatabaseWitness(client, database, String(version))
       const [found] = await opened.find(
         'users',
         { email: account.trim().toLowerCase() },

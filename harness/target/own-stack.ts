@@ -13,7 +13,7 @@ import { stackParent } from '../stack/storage.ts'
 import { PROXY_NAMES } from '../stack/toxiproxy.ts'
 import { auditFromMongo } from './audit.ts'
 import { Conman } from './conman.ts'
-import { Database } from './database.ts'
+import { DatabaseWitness } from './database.ts'
 import { fingerprintOf, loginTime } from './first-look.ts'
 import { fixturesIn } from './fixtures.ts'
 import { HttpClient } from './http.ts'
@@ -81,7 +81,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
   const mongo = undo.adopt(new MongoClient(stack.mongoUri, { appName: 'conman-readiness' }), (client) => client.close())
   await mongo.connect()
   const mongodb = (await mongo.db(stack.databaseName).command({ buildInfo: 1 })).version as string
-  const database = new Database(mongo, stack.databaseName, mongodb)
+  const database = new DatabaseWitness(mongo, stack.databaseName, mongodb)
   const unreachable = new Map<Capability, string>([
     ...UNREACHABLE_ON_OWN_STACK,
     ...unreachableEffects(env),

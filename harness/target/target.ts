@@ -8,7 +8,7 @@ import type { Fingerprint } from '../result.ts'
 import type { EffectsLedger } from '../stack/effects.ts'
 import type { ToxiproxyAccess } from './beside.ts'
 import type { App, Conman } from './conman.ts'
-import type { Database } from './database.ts'
+import type { DatabaseWitness } from './database.ts'
 import type { Hooks, RecordSink } from './hooks.ts'
 
 export interface Target extends AsyncDisposable {
@@ -32,7 +32,7 @@ export interface Target extends AsyncDisposable {
   /** The folder with the git repositories, where it can be read. */
   readonly gitStorage: string | undefined
   /** Its database as a witness, where it can be read. */
-  readonly database?: Database
+  readonly database?: DatabaseWitness
   /** What deployments really did, and a way to hold them; absent where the deploy command is not the stack's. */
   readonly effects?: EffectsLedger
   /** The user's commands that stop and start its parts; absent where there is none, and on a stack of our own. */

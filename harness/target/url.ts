@@ -8,7 +8,7 @@ import { accessTo } from './access.ts'
 import { auditFromMongo, auditFromRoute } from './audit.ts'
 import { demandPrometheus, demandToxiproxy } from './beside.ts'
 import { Conman } from './conman.ts'
-import { Database, secretsOfUri } from './database.ts'
+import { DatabaseWitness, secretsOfUri } from './database.ts'
 import { demandConman, demandLogin, fingerprintOf } from './first-look.ts'
 import { Hooks } from './hooks.ts'
 import { HttpClient } from './http.ts'
@@ -37,7 +37,7 @@ export async function openUrl(options: UrlOptions, { progress, signal }: Opening
   const database =
     options.mongo === undefined
       ? undefined
-      : undo.use(await Database.open(options.mongo, adminEmail, givenBy(options, 'mongo.uri')))
+      : undo.use(await DatabaseWitness.open(options.mongo, adminEmail, givenBy(options, 'mongo.uri')))
   const proxies =
     toxiproxy && (await demandToxiproxy(toxiproxy, givenBy(options, 'toxiproxy.url'), signal, options.ca?.pem))
   if (prometheusUrl !== undefined) {

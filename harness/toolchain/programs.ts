@@ -3,8 +3,10 @@
 
 import type { Version } from './version.ts'
 
+/** What runs need. */
 export const TOOL_NAMES = ['k6', 'toxiproxy-server', 'mongod', 'git'] as const
-export type ToolName = (typeof TOOL_NAMES)[number]
+/** And what only `make bench` needs: another load generator, to hold k6's figures against. */
+export type ToolName = (typeof TOOL_NAMES)[number] | 'vegeta'
 
 export interface Program {
   name: ToolName
@@ -59,6 +61,15 @@ export const PROGRAMS: Readonly<Record<ToolName, Program>> = {
         ? 'brew install git, or set READINESS_GIT_PATH'
         : 'apt-get install git (2.38 or newer), or set READINESS_GIT_PATH',
   },
+  vegeta: {
+    name: 'vegeta',
+    variable: 'READINESS_VEGETA_PATH',
+    minimum: v(12, 8),
+    minimumBecause: 'its results are read as JSON lines',
+    versionArgs: ['-version'],
+    remedy:
+      'install Go 1.25 or newer (https://go.dev/dl) and run again: vegeta is then built from tools/; or put vegeta 12.8 or newer on PATH; or set READINESS_VEGETA_PATH',
+  },
 }
 
 /** What the project builds or fetches itself. The Go versions are those of tools/go.mod; a test holds them together. */
@@ -69,6 +80,12 @@ export const GO_BUILDS = {
     package: 'github.com/Shopify/toxiproxy/v2/cmd/server',
     // Without it the program says that its version is `git`.
     ldflags: '-X github.com/Shopify/toxiproxy/v2.Version=2.12.0',
+    takes: 'about half a minute',
+  },
+  vegeta: {
+    version: '12.12.0',
+    package: 'github.com/tsenart/vegeta/v12',
+    ldflags: '-X main.Version=12.12.0',
     takes: 'about half a minute',
   },
 } as const

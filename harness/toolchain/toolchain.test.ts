@@ -190,6 +190,7 @@ describe('the pins', () => {
     const goMod = await readFile(new URL('../../tools/go.mod', import.meta.url), 'utf8')
     expect(goMod).toContain(`go.k6.io/k6/v2 v${GO_BUILDS.k6.version}\n`)
     expect(goMod).toContain(`github.com/Shopify/toxiproxy/v2 v${GO_BUILDS['toxiproxy-server'].version}\n`)
+    expect(goMod).toContain(`github.com/tsenart/vegeta/v12 v${GO_BUILDS.vegeta.version}\n`)
   })
 })
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Gatherer } from '../../harness/check.ts'
 import type { K6Sample } from '../../harness/k6.ts'
 import type { Run } from '../../harness/run.ts'
-import type { HttpAnswer } from '../../harness/target/http.ts'
+import { listChangesets } from '../../harness/target/conman/changesets.ts'
 import { type ListingFixture, seedListing } from '../../seed/volume/listing.ts'
 import { rounded, runLoad, startOf } from '../lib/load.ts'
 import { mannersOf } from '../lib/manners-settings.ts'
@@ -121,7 +121,9 @@ async function walk(run: Run, fixture: ListingFixture, pages: number, when: Walk
   const result: Walk['pages'] = []
   for (let page = 1; page <= pages; page += 1) {
     run.signal.throwIfAborted()
-    const answer = await patiently(run, fixture, page)
+    const listing = listChangesets(fixture.app.id, { state: 'queued' })
+    const query = { ...listing.query, page: String(page), limit: String(PAGE_SIZE) }
+    const answer = await run.target.conman.answer(fixture.adminToken, { ...listing, query })
     const { data, pagination } = (answer.json ?? {}) as { data?: unknown; pagination?: { total?: unknown } }
     const rows = Array.isArray(data) ? (data as Record<string, unknown>[]) : []
     const total = pagination?.total
@@ -140,20 +142,6 @@ async function walk(run: Run, fixture: ListingFixture, pages: number, when: Walk
   return { when, pages: result }
 }
 
-/** A page for the walk; where the target limits its rate, asked again in the next window. */
-async function patiently(run: Run, { app, adminToken }: ListingFixture, page: number): Promise<HttpAnswer> {
-  const path = `/api/apps/${app.id}/changesets?state=queued&page=${page}&limit=${PAGE_SIZE}`
-  const deadline = performance.now() + 2 * WINDOW_MS_MAX
-  for (;;) {
-    const answer = await run.target.conman.http.request('GET', path, { token: adminToken, signal: run.signal })
-    if (answer.status !== 429 || performance.now() > deadline) return answer
-    const seconds = Number(answer.headers['retry-after'])
-    await delay(Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, WINDOW_MS_MAX) : 1_000, undefined, {
-      signal: run.signal,
-    })
-  }
-}
-
 /**
  * The limit that the target tells a reader, after waiting until what is left of this window suffices for the load: another
  * load of the same readers may have used it up.
@@ -166,10 +154,7 @@ async function allowance(
 ): Promise<number | null> {
   const last = readers.at(-1)
   if (last === undefined) return null
-  const answer = await run.target.conman.http.request('GET', `/api/apps/${app.id}/changesets?limit=1`, {
-    token: last.token,
-    signal: run.signal,
-  })
+  const answer = await run.target.conman.answer(last.token, { ...listChangesets(app.id), query: { limit: '1' } })
   const header = (name: string) => {
     const value = Number(answer.headers[name] || Number.NaN)
     return Number.isFinite(value) ? value : null

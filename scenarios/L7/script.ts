@@ -53,12 +53,21 @@ export function warm_up(): void {
   warm(urlOf(1), tokens[exec.scenario.iterationInTest % tokens.length]!)
 }
 
-/** Users take turns, each through all pages, each beginning at another one: at any moment many pages are asked for. */
+/**
+ * Whose turn it is, and his how-manieth. Closed: each virtual user is one person, wherever it runs; the scenario's own numbers
+ * would not be dealt out evenly where a segment has one virtual user more than another. Open: people take turns.
+ */
+function turn(): { user: number; nth: number } {
+  if (scenario === 'L7') return { user: exec.vu.idInTest - 1, nth: exec.vu.iterationInScenario }
+  const iteration = exec.scenario.iterationInTest
+  return { user: iteration % tokens.length, nth: Math.floor(iteration / tokens.length) }
+}
+
+/** Each goes through all pages, each beginning at another one: at any moment many pages are asked for. */
 export function list(): void {
   guarded(() => {
-    const iteration = exec.scenario.iterationInTest
-    const user = iteration % tokens.length
-    const page = ((user + Math.floor(iteration / tokens.length)) % pages) + 1
+    const { user, nth } = turn()
+    const page = ((user + nth) % pages) + 1
     const { status, error, body, waited_ms } = ask(urlOf(page), {
       token: tokens[user]!,
       name: 'GET /api/apps/{appId}/changesets?state=queued',

@@ -171,6 +171,15 @@ describe('times', () => {
     expect(percentileFinding('p99', late, 0.99, limit, shared).because).toContain('other programs took up to 50 %')
   })
 
+  test('machines that made the load out of sight: a limit that was kept passes, an excess is not the target’s', () => {
+    const away = but((load) => (load.generator.processes_elsewhere = 4))
+    expect(percentileFinding('p99', fast, 0.99, limit, away).outcome).toBe('pass')
+    expect(percentileFinding('p99', late, 0.99, limit, away)).toMatchObject({
+      outcome: 'not-verified',
+      because: expect.stringContaining('whether the 4 machines that made the load could keep up'),
+    })
+  })
+
   test('a machine that was shared a little does not excuse what it cannot explain', () => {
     const load = but((one) => Object.assign(one, { other_cpu_share_max: 0.1 }))
     expect(percentileFinding('p99', late, 0.99, limit, load).outcome).toBe('fail')

@@ -205,7 +205,7 @@ export function percentileFinding(
 }
 
 /**
- * Is the excess the target's? Not where this machine kept ready processes waiting for as long, and not where other programs
+ * Is the excess the target's? Not known where the load was made out of sight. Not where this machine kept ready processes waiting for as long, and not where other programs
  * took so much of its processors that without them the limit may have been kept. With a share s gone, work takes 1 / (1 − s)
  * as long, and what waits for other programs' answers waits for theirs too: the square is allowed. Measured on two cores
  * with busy loops beside L7: 1.5 times as long with 45 % gone, 2.3 times with 71 %.
@@ -216,6 +216,13 @@ function excessOutcome(
   limit: Limit,
   { generator, other_cpu_share_max }: Instrument,
 ): Pick<Finding, 'outcome' | 'because'> {
+  const { processes_elsewhere } = generator
+  if (processes_elsewhere !== undefined) {
+    return {
+      outcome: 'not-verified',
+      because: `${excess}, but whether the ${processes_elsewhere} machines that made the load could keep up is not known here`,
+    }
+  }
   const lag = generator.pulse_lag_ms_max
   if (keeps(value - lag, limit)) {
     return {

@@ -16,6 +16,22 @@ export function readSettings<S>(): S {
   return JSON.parse(open(__ENV.READINESS_SETTINGS!)) as S
 }
 
+/** Whether this process makes one part of a load that several share, each its execution segment. */
+const isPart = __ENV.READINESS_PART === 'true'
+
+/**
+ * Of a part only what holds of every single request can be asked: planned counts and percentiles are those of all parts
+ * together, which the judge computes from their samples.
+ */
+function ofThisProcess(thresholds: Record<string, Threshold[]>): Record<string, Threshold[]> {
+  if (!isPart) return thresholds
+  const holds = (one: Threshold) => {
+    const text = typeof one === 'string' ? one : one.threshold
+    return /^(count==0|max\b|min\b|rate\b)/.test(text)
+  }
+  return Object.fromEntries(Object.entries(thresholds).map(([metric, all]) => [metric, all.filter(holds)]))
+}
+
 /** Counted before a request leaves: an attempt without an end was cut off. */
 export const attempted = new Counter(COUNTERS.attempted)
 /** k6 ends with 0 when an iteration throws: so this is counted, and judged. */
@@ -105,14 +121,14 @@ export function optionsOf(input: {
       },
       ...Object.fromEntries(measured),
     },
-    thresholds: {
+    thresholds: ofThisProcess({
       // A threshold on no samples passes, and so does a run whose iterations threw: these do not.
       [COUNTERS.exceptions]: ['count==0'],
       [COUNTERS.finished]: [input.iterations === null ? 'count>0' : `count==${input.iterations}`],
       [COUNTERS.attempted]: ['count>0'],
       ...input.thresholds,
       ...stopThresholds(input.manners, STOP_AFTER_S),
-    },
+    }),
     summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
     discardResponseBodies: true,
     // Exceptions are counted here; a 5xx is an answer to be judged, not a failure of the generator.

@@ -75,13 +75,17 @@ export function generatorRows({ generator, other_cpu_share_max }: Instrument): s
   return [
     ['Iterations not started', String(generator.dropped_iterations)],
     ['Generator', `k6 ${generator.k6_version}, ${cpu}, exit code ${generator.exit_code}`],
-    [
-      'Machine',
-      `kept a ready process waiting for at most ${generator.pulse_lag_ms_max.toFixed(0)} ms; other programs took ${
-        other_cpu_share_max === null ? 'an unknown share' : `at most ${(other_cpu_share_max * 100).toFixed(0)} %`
-      } of its processors`,
-    ],
+    ['Machine', machineWords(generator, other_cpu_share_max)],
   ]
+}
+
+function machineWords(
+  { processes_elsewhere, pulse_lag_ms_max }: Instrument['generator'],
+  others: Instrument['other_cpu_share_max'],
+): string {
+  if (processes_elsewhere !== undefined) return `${processes_elsewhere} that this harness cannot look at`
+  const share = others === null ? 'an unknown share' : `at most ${(others * 100).toFixed(0)} %`
+  return `kept a ready process waiting for at most ${pulse_lag_ms_max.toFixed(0)} ms; other programs took ${share} of its processors`
 }
 
 export function figuresTable(rows: string[][]): Table {

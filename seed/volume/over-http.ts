@@ -1,12 +1,18 @@
 // The smaller volume, over HTTP: what a Conman lets its users make in a reasonable time. Everybody edits, proposes and hands
 // in one changeset; most are approved and queued. Says what it lacks beside the specified volume.
 
-import { setTimeout as delay } from 'node:timers/promises'
-import { HarnessError } from '../../harness/errors.ts'
+import { TargetFailed } from '../../harness/errors.ts'
 import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
-import { ConmanError } from '../../harness/target/conman.ts'
-import { ask, textIn } from '../asking.ts'
+import {
+  type Changeset,
+  createChangeset,
+  enqueue,
+  listChangesets,
+  review,
+  submit,
+} from '../../harness/target/conman/changesets.ts'
+import { writeFile } from '../../harness/target/conman/workspaces.ts'
 import { seedEditors } from '../editors.ts'
 import type { ListingFixture } from './listing.ts'
 import { VOLUME } from './shape.ts'
@@ -19,45 +25,32 @@ const DRAFT_EVERY = 5
 const GATES_WITHIN_MS = 120_000
 
 export async function seedListingOverHttp(run: Run): Promise<ListingFixture> {
+  const { conman } = run.target
   const { app, adminToken, users } = await seedEditors(run, { users: VOLUME.people })
-  const base = `/api/apps/${app.id}`
-  const there = new Map((await changesetsOf(run, base, adminToken)).map((row) => [row.workspaceId, row]))
+  const there = new Map((await conman.all(adminToken, listChangesets(app.id))).map((row) => [row.workspaceId, row]))
   let done = 0
-  const changesets = await mapInParallel([...users.entries()], WIDTH, async ([index, user]) => {
+  const changesets = await mapInParallel([...users.entries()], WIDTH, async ([index, { token, workspace }]) => {
     run.signal.throwIfAborted()
-    const { token, workspace } = user
     let changeset = there.get(workspace.id)
     if (changeset === undefined) {
-      await ask(run, 'writing a file', 'PUT', `${base}/workspaces/${workspace.id}/files`, {
-        token,
-        body: {
-          path: `config/service-${index + 1}/seeded.yaml`,
-          content: Buffer.from(`seeded: ${index + 1}\nrun: ${run.id}\n`).toString('base64'),
-          message: 'Seeded',
-        },
-      })
-      const made = await ask(run, 'making a changeset', 'POST', `${base}/changesets`, {
-        token,
-        body: { workspace_id: workspace.id, title: `Seeded change ${index + 1}` },
-      })
-      changeset = { id: textIn(made, 'changeset', 'id'), state: 'draft', workspaceId: workspace.id }
+      const file = {
+        path: `config/service-${index + 1}/seeded.yaml`,
+        content: `seeded: ${index + 1}\nrun: ${run.id}\n`,
+        message: 'Seeded',
+      }
+      await conman.do(token, writeFile(app.id, workspace.id, file))
+      changeset = await conman.do(token, createChangeset(app.id, workspace.id, `Seeded change ${index + 1}`))
     }
     // Handed in by all before anybody waits for a gate.
     if (index % DRAFT_EVERY !== 0 && changeset.state === 'draft') {
-      changeset.state = await step(
-        run,
-        'submitting a changeset',
-        `${base}/changesets/${changeset.id}/submit`,
-        token,
-        {},
-      )
+      changeset = (await conman.do(token, submit(app.id, changeset.id))).changeset
     }
     run.progress.update(`seeding changesets over HTTP: ${++done} of ${users.length}`)
     return changeset
   })
-  await mapInParallel(changesets, WIDTH, (changeset) => queue(run, base, adminToken, changeset))
+  await mapInParallel(changesets, WIDTH, (changeset) => queue(run, app.id, adminToken, changeset))
   // All of the app's, whoever made them, and told apart here: whether the target filters is what is to be found out.
-  const stored = await changesetsOf(run, base, adminToken)
+  const stored = await conman.all(adminToken, listChangesets(app.id))
   const ids = stored.filter(({ state }) => state === 'queued').map(({ id }) => id)
   return {
     app,
@@ -76,65 +69,29 @@ export async function seedListingOverHttp(run: Run): Promise<ListingFixture> {
 }
 
 /** From wherever it stands to the queue; a draft stays one. */
-async function queue(run: Run, base: string, token: string, changeset: { id: string; state: string }): Promise<void> {
-  const path = `${base}/changesets/${changeset.id}`
-  if (changeset.state === 'submitted' || changeset.state === 'in_review') {
+async function queue(run: Run, appId: string, token: string, { id, state }: Changeset): Promise<void> {
+  const { conman } = run.target
+  let reached = state
+  if (reached === 'submitted' || reached === 'in_review') {
     // Approved before its gate is through, it can neither be queued nor taken back on some targets.
-    await gatePassed(run, base, token, changeset.id)
-    const decision = { action: 'approve', decision: 'approved' }
-    changeset.state = await step(run, 'approving a changeset', `${path}/review`, token, decision)
+    await gatePassed(run, appId, token, id)
+    reached = (await conman.do(token, review(appId, id, 'approve'))).state
   }
-  if (changeset.state === 'approved') {
-    changeset.state = await step(run, 'queueing a changeset', `${path}/queue`, token, {})
-  }
+  if (reached === 'approved') await conman.do(token, enqueue(appId, id))
 }
 
-interface Made {
-  id: string
-  state: string
-  workspaceId: string
-}
-
-async function changesetsOf(run: Run, base: string, token: string): Promise<Made[]> {
-  const found = new Map<string, Made>()
-  for (let page = 1; ; page += 1) {
-    const path = `${base}/changesets?limit=100&page=${page}`
-    const answer = await run.target.conman.http.request('GET', path, { token, signal: run.signal })
-    if (answer.status !== 200) throw new ConmanError('listing changesets', answer)
-    const rows = rowsOf(answer.json)
-    for (const { id, state, workspace_id } of rows) {
-      found.set(String(id), { id: String(id), state: String(state), workspaceId: String(workspace_id) })
-    }
-    if (rows.length < 100) return [...found.values()]
-  }
-}
-
-async function step(run: Run, what: string, path: string, token: string, body: unknown): Promise<string> {
-  return textIn(await ask(run, what, 'POST', path, { token, body }), 'changeset', 'state')
-}
-
-async function gatePassed(run: Run, base: string, token: string, changesetId: string): Promise<void> {
-  const deadline = performance.now() + GATES_WITHIN_MS
-  for (;;) {
-    const answer = await run.target.conman.http.request('GET', `${base}/jobs?limit=100`, { token, signal: run.signal })
-    const newest = rowsOf(answer.json).find(
-      (row) => row.entity_id === changesetId && (row.job_type ?? row.type) === 'msuite_submit',
-    )
-    if (newest?.state === 'succeeded') return
-    if (newest?.state === 'failed' || newest?.state === 'canceled') {
-      throw new HarnessError(`the submit gate of changeset ${changesetId} is ${newest.state}`, 'look at its job’s log')
-    }
-    if (performance.now() > deadline) {
-      throw new HarnessError(
-        `the submit gate of changeset ${changesetId} did not pass within ${GATES_WITHIN_MS / 1_000} s`,
-        'is a worker running?',
-      )
-    }
-    await delay(250, undefined, { signal: run.signal })
-  }
-}
-
-function rowsOf(json: unknown): Record<string, unknown>[] {
-  const data = (json as { data?: unknown } | undefined)?.data
-  return Array.isArray(data) ? (data as Record<string, unknown>[]) : []
+async function gatePassed(
+  { target: { conman } }: Run,
+  appId: string,
+  token: string,
+  changesetId: string,
+): Promise<void> {
+  const gate = { type: 'msuite_submit', entityId: changesetId } as const
+  const job = await conman.jobEnded(token, appId, gate, { within_ms: GATES_WITHIN_MS })
+  if (job.state === 'succeeded') return
+  const why = job.error === null ? '' : `: ${job.error.slice(0, 200)}`
+  throw new TargetFailed(
+    `the submit gate of changeset ${changesetId} is ${job.state} after at most ${GATES_WITHIN_MS / 1_000} s${why}`,
+    'see that a worker runs, and the log of that job',
+  )
 }
