@@ -159,6 +159,20 @@ describe('passes', () => {
     expect(verdict.because).toContain('their tags were not looked at')
   })
 
+  test('beside changesets of others in the same queue, which may conflict', () => {
+    const stranger: Change = ({ jobs }) => {
+      const job = {
+        type: 'revalidate_queued_changeset',
+        state: 'succeeded',
+        entity_id: id('a', 77),
+        release_id: id('b', 1),
+      }
+      jobs.rows.push({ id: id('d', 700), ...job, result: 'conflicted' })
+      jobs.changeset_ids.push(id('a', 77))
+    }
+    expect(judged(stranger).outcome).toBe('pass')
+  })
+
   test('a release that asks for its own changesets again is not a doubled revalidation', () => {
     const again: Change = ({ jobs }) => {
       const own = {

@@ -62,6 +62,8 @@ interface Fixture {
   plan: Plan
   manager: string
   changes: (PlannedChange & { id: string })[]
+  /** Jobs of an app that an earlier run made: what became of them is none of this one's. */
+  earlier: ReadonlySet<string>
 }
 
 async function gather(run: Run): Promise<ReleasesEvidence> {
@@ -137,6 +139,7 @@ async function prepare(run: Run, plan: Plan): Promise<Fixture> {
   const authorNumbers = Array.from({ length: plan.changesets_each }, (_, index) => FIRST_AUTHOR + index)
   const authors = await seedMembers(run, owned, 'user', authorNumbers)
   const [manager] = (await seedMembers(run, owned, 'config_manager', [MANAGER])) as [Session]
+  const earlier = new Set((await conman.all(adminToken, listJobs(app.id))).map(({ id }) => id))
   const hands = (author: Session) => ({ author: author.token, reviewer: adminToken, manager: manager.token })
   const workspaceOf = async (author: Session, name: string) =>
     (await conman.do(author.token, createWorkspace(app.id, `${plan.key}/${name}`))).id
@@ -164,7 +167,7 @@ async function prepare(run: Run, plan: Plan): Promise<Fixture> {
   })
   const seconds = ((performance.now() - started) / 1_000).toFixed(1)
   run.progress.say(`queued ${changes.length} changes, each on a workspace of its own, in ${seconds} s`)
-  return { owned, plan, manager: manager.token, changes }
+  return { owned, plan, manager: manager.token, changes, earlier }
 }
 
 /** Each begins when it is due, whether or not the one before it is done. */
@@ -197,7 +200,7 @@ async function onSchedule(run: Run, { owned, plan, manager, changes }: Fixture) 
 /** Waits until no job of the app is queued or running, or nothing has moved for so long that nothing will. */
 async function untilStill(
   run: Run,
-  { owned, manager }: Fixture,
+  { owned, manager, earlier }: Fixture,
 ): Promise<Omit<ReleasesEvidence['jobs'], 'changeset_ids' | 'release_ids'>> {
   // On a target that others use, their jobs, which nobody shows us, may stand before ours.
   const { still_s } = run.target.memory === undefined ? PROFILES.golive.L4 : run.profile.L4
@@ -206,7 +209,8 @@ async function untilStill(
   let moved = started
   let before = ''
   for (;;) {
-    const jobs = await run.target.conman.all(manager, listJobs(owned.app.id))
+    const listed = await run.target.conman.all(manager, listJobs(owned.app.id))
+    const jobs = listed.filter(({ id }) => !earlier.has(id))
     const states = jobs.map(({ id, state }) => `${id} ${state}`).join('\n')
     const now = performance.now()
     if (states !== before) moved = now

@@ -284,8 +284,11 @@ const ABOUT: Readonly<Record<string, 'changeset_ids' | 'release_ids'>> = {
 
 export function jobsOf(evidence: ReleasesEvidence): JobLedger {
   const { rows } = evidence.jobs
-  const revalidations = rows.filter(({ type }) => type === 'revalidate_queued_changeset')
   const about = new Map(evidence.changesets.map((changeset) => [changeset.id, changeset]))
+  // Where somebody else's changesets wait in the same queue, those may well conflict.
+  const revalidations = rows.filter(
+    ({ type, entity_id }) => type === 'revalidate_queued_changeset' && about.has(entity_id ?? ''),
+  )
   const numberOf = (id: string | null) => about.get(id ?? '')?.number ?? '?'
   const shown = (job: (typeof rows)[number]) => `${job.type} ${job.id} of changeset ${numberOf(job.entity_id)}`
   const others = revalidations.filter((job) => job.release_id !== null && !isOwn(job))
