@@ -58,6 +58,20 @@ export interface Profile {
     open_rate_per_s: number
     open_duration_s: number
   }
+  'api-mix': {
+    /** GL-P2: 50 concurrent users. The same in every profile. */
+    users: number
+    /** Each user once a second: within the specified limits of 100 requests and 30 writes a minute (E12 §6.4). */
+    rate_per_s: number
+    /** Together at least the 299 samples that a p99 takes; from standard on 3,000 (issue, steady mixes). */
+    duration_s: number
+  }
+  'job-mix': {
+    /** Changesets that are handed in, and deployments: at least 300 of each from standard on. */
+    of_each: number
+    /** Of each. Together below one job a second, the specified runner's poll interval (E06). */
+    rate_per_minute: number
+  }
   'GL-P4': {
     /** Rows beside which the lists of the collections that grow for ever are looked at. E12 §4.3: a million. */
     documents: number
@@ -78,6 +92,8 @@ const L3 = {
 }
 const L5 = { cold: 10, trees: 100, files: 400, diffs: 40, readers: 4 }
 const L7 = { users: 50, listings_per_user: 90, open_rate_per_s: 75, open_duration_s: 60 }
+const API_MIX = { users: 50, rate_per_s: 50, duration_s: 90 }
+const JOB_MIX = { of_each: 310, rate_per_minute: 24 }
 
 export const PROFILES: Record<ProfileName, Profile> = {
   smoke: {
@@ -89,6 +105,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L3: { ...L3, queued: 40, released: 5, conflicting: 4, authors: 20, reader_s: 15, missing_wait_s: 10 },
     L5: { ...L5, cold: 3, trees: 8, files: 60, diffs: 6 },
     L7: { ...L7, listings_per_user: 10, open_rate_per_s: 50, open_duration_s: 10 },
+    'api-mix': { ...API_MIX, duration_s: 8 },
+    'job-mix': { ...JOB_MIX, of_each: 12 },
     'GL-P4': { documents: 20_000 },
   },
   standard: {
@@ -100,6 +118,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L3,
     L5,
     L7,
+    'api-mix': API_MIX,
+    'job-mix': JOB_MIX,
     'GL-P4': { documents: 100_000 },
   },
   golive: {
@@ -111,6 +131,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L3: { ...L3, reader_s: 120, missing_wait_s: 600 },
     L5,
     L7,
+    'api-mix': API_MIX,
+    'job-mix': JOB_MIX,
     'GL-P4': { documents: 1_000_000 },
   },
 }
