@@ -94,7 +94,7 @@ export async function seedApp(run: Run, name: string): Promise<{ app: App; admin
 }
 
 /** Where there may be no repository, the error says what to hand over. */
-function explained(run: Run): (cause: unknown) => never {
+export function explained(run: Run): (cause: unknown) => never {
   return (cause) => {
     throw run.target.explainRepository?.(cause) ?? cause
   }

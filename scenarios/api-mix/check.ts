@@ -13,7 +13,7 @@ import {
   throttledFinding,
   wasDistrusted,
 } from '../lib/claims.ts'
-import { latencyFinding, shareFinding } from '../lib/gates.ts'
+import { latencyFinding, remediedFor, shareFinding } from '../lib/gates.ts'
 import { figuresTable, generatorRows, latencyCharts, latencyRows } from '../lib/pictures.ts'
 import { primaryChanged } from '../lib/slow-queries.ts'
 import { SLOW_QUERY_LIMITS, slowQueryFindings, slowQueryTable } from '../lib/slow-query-claims.ts'
@@ -180,7 +180,7 @@ function check(input: {
     gatherer: apiMix,
     profiles: ['smoke', 'standard', 'golive'],
     limits,
-    evaluate: judge,
+    evaluate: (evidence, limits) => remediedFor(judge(evidence, limits), loadFindings(evidence)),
   }
 }
 

@@ -17,7 +17,7 @@ import { type ApiMixEvidence, ApiMixSchema } from './evidence.ts'
 import { GL_P2_LIMITS } from './limits.ts'
 import { orderOf } from './mix.ts'
 import { type Planned, planMix } from './plan.ts'
-import { prepare, titleOf } from './prepare.ts'
+import { prepare } from './prepare.ts'
 
 /** Far above the limit, so that a slow request is measured and not cut off. */
 const REQUEST_TIMEOUT_S = 30
@@ -41,7 +41,7 @@ async function gather(run: Run): Promise<ApiMixEvidence> {
   const prepared = await prepare(run, order)
   const { team, members } = prepared
   const people = await peopleOf(run, team)
-  const planned = planMix(order, prepared, (name) => titleOf(run, name))
+  const planned = planMix(order, prepared, run.id)
   const settings: MixSettings = {
     baseUrl: run.target.baseUrl,
     tokens: members.map(({ token }) => token),

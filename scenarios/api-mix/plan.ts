@@ -1,7 +1,7 @@
 // The mix as requests, one an iteration: who asks what, and which deed it is when it is acknowledged. Pure.
 
+import type { Proposal } from '../../seed/proposals.ts'
 import type { Deed } from '../lib/deeds.ts'
-import type { Change } from '../lib/flow.ts'
 import type { MixSettings } from '../lib/settings.ts'
 import { KINDS, type Kind } from './mix.ts'
 import { another, type Member, type Prepared } from './prepare.ts'
@@ -15,7 +15,7 @@ export interface Planned {
 
 type Turn = Omit<Planned, 'kind'>
 
-/** What only reads: its path, and what stands for it in k6's own figures. */
+/** What only reads, by its path. */
 const READS = {
   health: () => '/api/health',
   apps: () => '/api/apps',
@@ -50,13 +50,13 @@ interface Where {
 
 type ReadKind = keyof typeof READS
 
-/** `named`: a title that mails are known by. */
-export function planMix(order: readonly Kind[], prepared: Prepared, named: (name: string) => string): Planned[] {
+/** `run`: stands in what is written, so that no branch has it yet. */
+export function planMix(order: readonly Kind[], prepared: Prepared, run: string): Planned[] {
   const turns = new Map<Kind, number>()
   return order.map((kind) => {
     const turn = turns.get(kind) ?? 0
     turns.set(kind, turn + 1)
-    return { kind, ...(isRead(kind) ? reading(kind, turn, prepared) : writing(kind, turn, prepared, named)) }
+    return { kind, ...(isRead(kind) ? reading(kind, turn, prepared) : writing(kind, turn, prepared, run)) }
   })
 }
 
@@ -71,19 +71,14 @@ function reading(kind: ReadKind, turn: number, prepared: Prepared): Turn {
   const path = READS[kind]({
     turn,
     app,
-    workspace: `${app}/workspaces/${member.reading.workspace.id}`,
-    changeset: `${app}/changesets/${member.reading.changeset.id}`,
-    file: member.readingFile,
+    workspace: `${app}/workspaces/${member.reading.workspaceId}`,
+    changeset: `${app}/changesets/${member.reading.changesetId}`,
+    file: member.reading.path,
   })
   return request(members, member, 'GET', path, kind)
 }
 
-function writing(
-  kind: Exclude<Kind, ReadKind>,
-  turn: number,
-  prepared: Prepared,
-  named: (name: string) => string,
-): Turn {
+function writing(kind: Exclude<Kind, ReadKind>, turn: number, prepared: Prepared, run: string): Turn {
   const { members, reviewers, managers } = prepared
   const app = pathOf(prepared)
   const member = atTurn(members, kind, turn)
@@ -97,26 +92,26 @@ function writing(
       return asked(
         member,
         'PUT',
-        `/workspaces/${member.writing.id}/files`,
+        `/workspaces/${member.writingId}/files`,
         {
           path: `config/readiness/turn-${turn}.yaml`,
-          content: Buffer.from(`turn: ${turn}\nof: ${named('write')}\n`).toString('base64'),
+          content: Buffer.from(`run: ${run}\nturn: ${turn}\n`).toString('base64'),
           message: `Turn ${turn}`,
         },
         { name: 'file/written' },
       )
     case 'title': {
-      const { id } = member.writing
+      const id = member.writingId
       const title = { title: `Turn ${turn}` }
       return asked(member, 'PATCH', `/workspaces/${id}`, title, { name: 'workspace/updated', entity: id })
     }
     case 'comment': {
-      const path = `/changesets/${member.reading.changeset.id}/comments`
+      const path = `/changesets/${member.reading.changesetId}/comments`
       return asked(member, 'POST', path, { body: `Remark ${turn}` }, { name: 'comment/created' })
     }
     case 'begin': {
-      const { author, workspace } = prepared.workspaces[turn]!
-      const begun = { workspace_id: workspace.id, title: named(`begin-${turn + 1}`) }
+      const { author, workspaceId } = prepared.workspaces[turn]!
+      const begun = { workspace_id: workspaceId, title: `Begun ${turn + 1} of ${run}` }
       return asked(author, 'POST', '/changesets', begun, { name: 'changeset/created' })
     }
     case 'submit': {
@@ -127,7 +122,7 @@ function writing(
     case 'approve': {
       const change = prepared.submitted[turn]!
       const decision = { action: 'approve', decision: 'approved' }
-      const reviewer = another(reviewers, turn, change)
+      const reviewer = another(reviewers, turn, change.author)
       return asked(reviewer, 'POST', `${pathIn(change)}/review`, decision, about('changeset/approved', change))
     }
     case 'enqueue': {
@@ -141,12 +136,12 @@ function writing(
 
 type DeedOf = Pick<Deed, 'name'> & Partial<Deed>
 
-function about(name: Deed['name'], { changeset, author }: Change): DeedOf {
-  return { name, entity: changeset.id, title: changeset.title, author: author.userId }
+function about(name: Deed['name'], { changesetId, title, author }: Proposal): DeedOf {
+  return { name, entity: changesetId, title, author: author.userId }
 }
 
-function pathIn({ changeset }: Change): string {
-  return `/changesets/${changeset.id}`
+function pathIn({ changesetId }: Proposal): string {
+  return `/changesets/${changesetId}`
 }
 
 function pathOf({ team }: Prepared): string {
@@ -171,7 +166,7 @@ function request(
       user: members.findIndex(({ userId }) => userId === who.userId) + 1,
       method,
       path,
-      name: kind,
+      name: `${method} ${path.split('?', 1)[0]!.replace(/[0-9a-f]{24}/g, '{id}')}`,
       holds: kind === 'health' ? 'components' : 'data',
       ...(body === undefined ? {} : { body }),
     },

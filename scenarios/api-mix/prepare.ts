@@ -3,22 +3,20 @@
 
 import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
-import { createChangeset } from '../../harness/target/conman/changesets.ts'
-import { writeFile } from '../../harness/target/conman/workspaces.ts'
-import type { Role, Workspace } from '../../harness/target/conman.ts'
+import { createChangeset, review } from '../../harness/target/conman/changesets.ts'
+import { createWorkspace, writeFile } from '../../harness/target/conman/workspaces.ts'
+import type { Role, Session } from '../../harness/target/conman.ts'
+import { explained, WIDTH } from '../../seed/editors.ts'
+import { type Proposal, proposeDrafts } from '../../seed/proposals.ts'
 import { seedTeam, type Team, type Teammate } from '../../seed/team.ts'
-import { approve, type Change, fileOf, handIn, newChange, newWorkspace } from '../lib/flow.ts'
+import { fileOf, handIn } from '../lib/flow.ts'
 import { countOf, type Kind } from './mix.ts'
-
-/** Requests in flight while preparing. */
-const WIDTH = 8
 
 export interface Member extends Teammate {
   /** Nobody writes it while the mix runs: what is read from it is what was written. */
-  reading: Change
-  readingFile: string
+  reading: { workspaceId: string; changesetId: string; path: string }
   /** Only its owner writes it. */
-  writing: Workspace
+  writingId: string
 }
 
 export interface Prepared {
@@ -26,11 +24,11 @@ export interface Prepared {
   members: Member[]
   reviewers: Member[]
   managers: Member[]
-  /** Drafts without a changeset, drafts, handed in, approved: one for each request that needs one. */
-  workspaces: { author: Member; workspace: Workspace }[]
-  drafts: Change[]
-  submitted: Change[]
-  approved: Change[]
+  /** Without a changeset, drafts, handed in, approved: one for each request that needs one. */
+  workspaces: { author: Member; workspaceId: string }[]
+  drafts: Proposal[]
+  submitted: Proposal[]
+  approved: Proposal[]
 }
 
 /** Some of each role; most people are users. */
@@ -42,62 +40,63 @@ export function rolesOf(users: number): Role[] {
   })
 }
 
-/** By which audit rows and mails find it again; none begins another one. */
-export function titleOf(run: Run, name: string): string {
-  return `Readiness ${run.id} ${name}.`
-}
-
 export async function prepare(run: Run, order: readonly Kind[]): Promise<Prepared> {
+  const { conman } = run.target
   const team = await seedTeam(run, 'mix', rolesOf(run.profile['api-mix'].users))
-  const appId = team.app.id
+  const { app } = team
   let ready = 0
-  const members = await mapInParallel(team.members, WIDTH, async (member): Promise<Member> => {
+  const members = await mapInParallel([...team.members.entries()], WIDTH, async ([index, member]): Promise<Member> => {
     run.signal.throwIfAborted()
-    const number = team.members.indexOf(member) + 1
-    const own = await run.target.conman.defaultWorkspace(member.token, appId)
+    const number = index + 1
+    const own = await conman.defaultWorkspace(member.token, app.id).catch(explained(run))
     const file = fileOf(run, `reading-${number}`)
-    await run.target.conman.do(member.token, writeFile(appId, own.id, file))
-    const begun = createChangeset(appId, own.id, titleOf(run, `reading-${number}`))
-    const reading = { author: member, workspace: own, changeset: await run.target.conman.do(member.token, begun) }
-    const writing = await newWorkspace(run, appId, member, `writing-${number}`)
+    await conman.do(member.token, writeFile(app.id, own.id, file))
+    const read = await conman.do(member.token, createChangeset(app.id, own.id, `Reading ${number} of ${run.prefix}`))
+    const writingId = await newWorkspace(run, app.id, member, `writing-${number}`)
     run.progress.update(`preparing the mix: ${++ready} of ${team.members.length} people`)
-    return { ...member, reading, readingFile: file.path, writing }
+    return { ...member, reading: { workspaceId: own.id, changesetId: read.id, path: file.path }, writingId }
   })
   const reviewers = members.filter(({ role }) => role === 'reviewer')
   const managers = members.filter(({ role }) => role === 'config_manager')
 
-  const authorOf = (index: number) => members[index % members.length]!
-  const many = <T>(kind: Kind, make: (index: number) => Promise<T>): Promise<T[]> =>
-    mapInParallel([...Array(countOf(order, kind)).keys()], WIDTH, (index) => {
-      run.signal.throwIfAborted()
-      run.progress.update(`preparing the mix: changesets to ${kind}, ${index + 1}`)
-      return make(index)
-    })
-  const draft = (kind: Kind, index: number) => {
-    const name = `${kind}-${index + 1}`
-    return newChange(run, appId, authorOf(index), name, titleOf(run, name))
-  }
-  const workspaces = await many('begin', async (index) => {
-    const author = authorOf(index)
-    return { author, workspace: await newWorkspace(run, appId, author, `begin-${index + 1}`) }
+  const names = (kind: Kind) => Array.from({ length: countOf(order, kind) }, (_, index) => `${kind}-${index + 1}`)
+  const propose = (kind: Kind) =>
+    proposeDrafts(
+      run,
+      app,
+      members,
+      kind,
+      names(kind).map((name) => fileOf(run, name)),
+    )
+  const workspaces = await mapInParallel([...names('begin').entries()], WIDTH, async ([index, name]) => {
+    const author = members[index % members.length]!
+    return { author, workspaceId: await newWorkspace(run, app.id, author, name) }
   })
-  const drafts = await many('submit', (index) => draft('submit', index))
-  const submitted = await many('approve', async (index) => {
-    const change = await draft('approve', index)
-    await handIn(run, appId, change)
-    return change
+  const drafts = await propose('submit')
+  const submitted = await propose('approve')
+  const approved = await propose('enqueue')
+  let handedIn = 0
+  await mapInParallel([...submitted, ...approved], WIDTH, async (proposal) => {
+    run.signal.throwIfAborted()
+    await handIn(run, app.id, proposal)
+    run.progress.update(`handing in changesets: ${++handedIn} of ${submitted.length + approved.length}`)
   })
-  const approved = await many('enqueue', async (index) => {
-    const change = await draft('enqueue', index)
-    await handIn(run, appId, change)
-    await approve(run, appId, another(reviewers, index, change), change)
-    return change
+  await mapInParallel([...approved.entries()], WIDTH, async ([index, { author, changesetId }]) => {
+    await conman.do(another(reviewers, index, author).token, review(app.id, changesetId, 'approve'))
   })
   return { team, members, reviewers, managers, workspaces, drafts, submitted, approved }
 }
 
+/** With a change that a changeset could be made of. */
+async function newWorkspace(run: Run, appId: string, author: Session, name: string): Promise<string> {
+  const { conman } = run.target
+  const { id } = await conman.do(author.token, createWorkspace(appId, `${run.prefix}-${name}`))
+  await conman.do(author.token, writeFile(appId, id, fileOf(run, name)))
+  return id
+}
+
 /** A reviewer who is not the author: they take turns. */
-export function another(reviewers: readonly Member[], index: number, { author }: Change): Member {
+export function another(reviewers: readonly Member[], index: number, author: Session): Member {
   const others = reviewers.filter(({ userId }) => userId !== author.userId)
   return others[index % others.length]!
 }

@@ -5,7 +5,7 @@ import type { Check, Finding, Limit, Limits, Verdict } from '../../harness/check
 import { ascending, fewestSamplesFor, percentile } from '../../harness/statistics.ts'
 import { verdictOf } from '../../harness/verdict.ts'
 import { asPlanned, noneFinding, type Requests, throttledFinding } from '../lib/claims.ts'
-import { latencyFinding, shareFinding } from '../lib/gates.ts'
+import { latencyFinding, remediedFor, shareFinding } from '../lib/gates.ts'
 import type { Instrument } from '../lib/load.ts'
 import { figuresTable, latencyRows } from '../lib/pictures.ts'
 import { primaryChanged } from '../lib/slow-queries.ts'
@@ -166,7 +166,7 @@ function check(input: {
     gatherer: jobMix,
     profiles: ['smoke', 'standard', 'golive'],
     limits,
-    evaluate: judge,
+    evaluate: (evidence, limits) => remediedFor(judge(evidence, limits), loadFindings(evidence)),
   }
 }
 

@@ -5,8 +5,10 @@ import { mapInParallel } from '../../harness/parallel.ts'
 import type { Run } from '../../harness/run.ts'
 import { type Environment, setEnvironments } from '../../harness/target/conman/environments.ts'
 import type { Role } from '../../harness/target/conman.ts'
+import { explained } from '../../seed/editors.ts'
+import { bringToQueue, proposeDrafts } from '../../seed/proposals.ts'
 import { seedTeam, type Team, type Teammate } from '../../seed/team.ts'
-import { approve, demandSucceeded, handIn, newChange, queue } from '../lib/flow.ts'
+import { demandSucceeded, fileOf } from '../lib/flow.ts'
 import { JOBS_WITHIN_MS } from './limits.ts'
 
 /** More of them would only mean more mails. */
@@ -53,11 +55,13 @@ export async function prepare(run: Run): Promise<Prepared> {
       names.map((name, index) => ({ name, isCanonical: index === count - 1 })),
     ),
   )
-  const change = await newChange(run, appId, team.members[0]!, 'release', `Readiness ${run.id} release.`)
-  await handIn(run, appId, change)
-  await approve(run, appId, team.members.find(({ role }) => role === 'reviewer')!, change)
-  await queue(run, appId, manager, change)
-  const { id: releaseId } = await conman.createRelease(manager.token, appId, [change.changeset.id])
+  const author = team.members.filter(({ role }) => role === 'user').slice(0, 1)
+  const proposals = await proposeDrafts(run, team.app, author, 'release', [fileOf(run, 'release')]).catch(
+    explained(run),
+  )
+  await bringToQueue(run, team.app, managers, proposals)
+  const changes = proposals.map(({ changesetId }) => changesetId)
+  const { id: releaseId } = await conman.createRelease(manager.token, appId, changes)
   demandSucceeded(await conman.assemble(manager.token, appId, releaseId))
   await conman.publish(manager.token, appId, releaseId)
 

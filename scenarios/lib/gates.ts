@@ -1,7 +1,7 @@
 // Gates that hold with however many samples there are: below the samples that a quantile takes, all of them must keep the limit
 // (decisions, 'too few samples'). Pure.
 
-import type { Finding, Limit, Measured } from '../../harness/check.ts'
+import type { Finding, Limit, Measured, Verdict } from '../../harness/check.ts'
 import { fewestSamplesFor } from '../../harness/statistics.ts'
 import { keeps } from '../../harness/verdict.ts'
 import { eachWithinFinding, percentileFinding, type Requests } from './claims.ts'
@@ -44,4 +44,14 @@ export function shareFinding(
 
 function percent(share: number): string {
   return `${Number(share.toFixed(2))} %`
+}
+
+/** Where the load itself could not be made, nothing on the target is to be mended. `load`: what is claimed of it. */
+export function remediedFor(verdict: Verdict, load: readonly Finding[]): Verdict {
+  return verdict.outcome === 'not-verified' && load.some(({ outcome }) => outcome !== 'pass')
+    ? {
+        ...verdict,
+        remedy: 'run it again where the load can be made: on a machine that does nothing else, within the rate limits',
+      }
+    : verdict
 }

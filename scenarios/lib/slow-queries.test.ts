@@ -87,7 +87,9 @@ test('of a log, what the target asked within the time: not the members, not the 
   ].join('\n')
   const at = (second: number) => Date.parse(`2026-11-25T05:00:0${second}.000Z`)
   const wanted = { database: 'conman', from_ms: at(2), to_ms: at(5), member: 'a', on: 'primary' as const }
-  expect(slowIn(log, wanted)).toMatchObject([{ collection: 'jobs', duration_ms: 200, write_concern_ms: 20, app: 'conman-api' }])
+  expect(slowIn(log, wanted)).toMatchObject([
+    { collection: 'jobs', duration_ms: 200, write_concern_ms: 20, app: 'conman-api' },
+  ])
 })
 
 function silence(queries: SlowQueries): void {

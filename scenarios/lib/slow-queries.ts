@@ -86,9 +86,7 @@ export async function watchSlowQueries(run: Run): Promise<SlowQueryWatch> {
           operations: last.operations - first.operations,
           shows_control: log !== null,
         })
-        slow.push(
-          ...slowIn(log ?? '', { database: database.name, from_ms, to_ms, member: host, on: first.state }),
-        )
+        slow.push(...slowIn(log ?? '', { database: database.name, from_ms, to_ms, member: host, on: first.state }))
       }
       const queries = slow
         .filter(({ command }) => !NOT_QUERIES.has(command))
