@@ -19,6 +19,7 @@ readiness = ./readiness $(1) || { code=$$?; echo "readiness exit code $$code" >&
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-26s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PROFILE=smoke|standard|golive   ALLOW=writes|destructive   ARGS="…" for further options (see ./readiness run --help)'
 	@echo '  CONMAN_BASE_URL, CONMAN_ADMIN_EMAIL, CONMAN_ADMIN_PASSWORD aim at a running Conman'
@@ -63,6 +64,11 @@ loadtest-scale-auth-burst: ## 200 users log in, ask for new passwords and use th
 
 loadtest-scale-poll-storm: ## the clients of 5,000 users poll, 167 times a second
 	@$(call readiness,run scale.poll-storm --profile $(PROFILE) $(consent) $(ARGS))
+loadtest-api-mix: ## normal load: 50 users over all endpoints (GL-P2, GL-P5, SLO1, SLO2, what was told)
+	@$(call readiness,run api-mix GL-P2 GL-P5 SLO1 SLO2 --profile $(PROFILE) $(consent) $(ARGS))
+
+loadtest-job-mix: ## a steady load of jobs and deployments (GL-P3, SLO3, SLO4, SLO5, what was told)
+	@$(call readiness,run job-mix GL-P3 SLO3 SLO4 SLO5 --profile $(PROFILE) $(consent) $(ARGS))
 
 seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
 	@$(call readiness,seed $(ARGS))
@@ -122,3 +128,6 @@ typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
 .PHONY: help loadtest-L1 loadtest-L4 loadtest-L5 loadtest-L6 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
+.PHONY: help loadtest-L1 loadtest-L2 loadtest-L3 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: loadtest-api-mix loadtest-job-mix

@@ -7,6 +7,8 @@ import { databaseConcerns } from '../checklist/DC/check.ts'
 import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
 import { majorityWrites } from '../checklist/GL-R5/check.ts'
 import { requiredIndexes } from '../checklist/IX/check.ts'
+import { apiMixChecks } from '../scenarios/api-mix/check.ts'
+import { jobMixChecks } from '../scenarios/job-mix/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
 import { submissionStorm } from '../scenarios/L2/check.ts'
 import { listedMeanwhile, longQueue } from '../scenarios/L3/check.ts'
@@ -42,6 +44,8 @@ export const CATALOGUE: readonly AnyCheck[] = [
   bulkQueue,
   authBurst,
   pollStorm,
+  ...apiMixChecks,
+  ...jobMixChecks,
   ...databaseConcerns,
   majorityWrites,
   indexedLists,

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { busiestIn, waitForQuiet, watchOtherLoad } from './other-load.ts'
+import { busiestIn, busiestOver, waitForQuiet, watchOtherLoad } from './other-load.ts'
 
 test('the busiest slice of those that touch the window counts', () => {
   const slices = [
@@ -15,6 +15,18 @@ test('the busiest slice of those that touch the window counts', () => {
   expect(busiestIn(slices, 1_200, 2_100)).toBe(0.4)
   expect(busiestIn(slices, 1_200, 1_900)).toBe(0.1)
   expect(busiestIn(slices, 5_000, 6_000)).toBeNull()
+})
+
+test('one busy second explains nothing that takes long', () => {
+  const slices = Array.from({ length: 10 }, (_, index) => ({
+    from_ms: index * 1_000,
+    to_ms: (index + 1) * 1_000,
+    share: index === 9 ? 1 : index < 4 ? 0.5 : 0,
+  }))
+  expect(busiestOver(slices, 1_000)).toBe(1)
+  expect(busiestOver(slices, 4_000)).toBe(0.5)
+  expect(busiestOver(slices, 60_000)).toBeCloseTo(0.3)
+  expect(busiestOver([], 1_000)).toBeNull()
 })
 
 test.skipIf(!existsSync('/proc/stat'))('what this process starts is its own, also when it has ended', async () => {

@@ -84,6 +84,26 @@ export function busiestIn(slices: readonly Slice[], from_ms: number, to_ms: numb
   return touching.length === 0 ? null : Math.max(...touching.map(({ share }) => share))
 }
 
+/**
+ * The largest share over any stretch of this length, or over all where there is less: what takes that long is not explained by
+ * one busy second. Null where nothing is known.
+ */
+export function busiestOver(slices: readonly Slice[], stretch_ms: number): number | null {
+  const shares = slices.map((first, index) => {
+    let busy_ms = 0
+    let last_ms = first.from_ms
+    for (let next = index; next < slices.length && last_ms - first.from_ms < stretch_ms; next += 1) {
+      const slice = slices[next]!
+      busy_ms += slice.share * (slice.to_ms - slice.from_ms)
+      last_ms = slice.to_ms
+    }
+    // The end is too short to be a stretch of its own.
+    const whole = last_ms - first.from_ms >= stretch_ms || index === 0
+    return whole && last_ms > first.from_ms ? busy_ms / (last_ms - first.from_ms) : 0
+  })
+  return slices.length === 0 ? null : Math.max(...shares)
+}
+
 function read(): Reading | null {
   try {
     // proc(5): user, nice, system, idle, iowait, irq, softirq, steal; a guest's time is in user already.

@@ -82,6 +82,19 @@ export interface Profile {
     auth: { users: number; every_s: number; duration_s: number }
     /** Polls a second of all people together, for so long. */
     poll: { rate_per_s: number; duration_s: number }
+  'api-mix': {
+    /** GL-P2: 50 concurrent users. The same in every profile. */
+    users: number
+    /** Each user once a second: within the specified limits of 100 requests and 30 writes a minute (E12 §6.4). */
+    rate_per_s: number
+    /** Together at least the 299 samples that a p99 takes; from standard on 3,000 (issue, steady mixes). */
+    duration_s: number
+  }
+  'job-mix': {
+    /** Changesets that are handed in, and deployments: at least 300 of each from standard on. */
+    of_each: number
+    /** Of each. Together below one job a second, the specified runner's poll interval (E06). */
+    rate_per_minute: number
   }
   'GL-P4': {
     /** Rows beside which the lists of the collections that grow for ever are looked at. E12 §4.3: a million. */
@@ -113,6 +126,8 @@ const SCALE = {
   auth: { users: 200, every_s: 1, duration_s: 300 },
   poll: { rate_per_s: 167, duration_s: 300 },
 }
+const API_MIX = { users: 50, rate_per_s: 50, duration_s: 90 }
+const JOB_MIX = { of_each: 310, rate_per_minute: 24 }
 
 export const PROFILES: Record<ProfileName, Profile> = {
   smoke: {
@@ -134,6 +149,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
       auth: { users: 20, every_s: 1, duration_s: 20 },
       poll: { rate_per_s: 50, duration_s: 10 },
     },
+    'api-mix': { ...API_MIX, duration_s: 8 },
+    'job-mix': { ...JOB_MIX, of_each: 12 },
     'GL-P4': { documents: 20_000 },
   },
   standard: {
@@ -148,6 +165,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L6,
     L7,
     scale: SCALE,
+    'api-mix': API_MIX,
+    'job-mix': JOB_MIX,
     'GL-P4': { documents: 100_000 },
   },
   golive: {
@@ -162,6 +181,8 @@ export const PROFILES: Record<ProfileName, Profile> = {
     L6,
     L7,
     scale: SCALE,
+    'api-mix': API_MIX,
+    'job-mix': JOB_MIX,
     'GL-P4': { documents: 1_000_000 },
   },
 }

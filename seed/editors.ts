@@ -76,20 +76,21 @@ export async function seedMembers(
  * another run has made that app, it is used again. The admin's session knows about it (HD3: some targets freeze roles in the
  * token).
  */
-export async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
+export async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string; adminId: string }> {
   const { conman, admin } = run.target
   const session = await conman.login(admin.email, admin.password)
   const apps = await conman.all(session.token, listApps())
   const existing = apps.find((app) => app.name === name)
-  if (existing) return { app: existing, adminToken: session.token }
+  const asAdmin = { adminToken: session.token, adminId: session.userId }
+  if (existing) return { app: existing, ...asAdmin }
   const repoPath = await run.target.repositoryFor(name)
   const ofEarlierRun = apps.find((app) => app.repoPath === repoPath && isOfSomeRun(app.name))
   if (ofEarlierRun) {
     run.progress.say(`${repoPath} belongs to ${ofEarlierRun.name}, which an earlier run made: it is used again`)
-    return { app: ofEarlierRun, adminToken: session.token }
+    return { app: ofEarlierRun, ...asAdmin }
   }
   const made = await conman.createApp({ ...admin, token: session.token }, { name, repoPath }).catch(explained(run))
-  return { app: made.app, adminToken: made.session.token }
+  return { app: made.app, adminToken: made.session.token, adminId: session.userId }
 }
 
 /** Where there may be no repository, the error says what to hand over. */

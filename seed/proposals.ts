@@ -23,6 +23,7 @@ export interface Proposal extends ProposedFile {
   workspaceId: string
   branch: string
   changesetId: string
+  title: string
   /** As the write was acknowledged. */
   commit: string
 }
@@ -48,7 +49,16 @@ export async function proposeDrafts(
     const commit = await conman.do(author.token, writeFile(app.id, workspace.id, { ...file, message }))
     const changeset = await conman.do(author.token, createChangeset(app.id, workspace.id, message))
     run.progress.update(`seeding changesets over HTTP: ${++made} of ${files.length}`)
-    return { ...file, number, author, workspaceId: workspace.id, branch, changesetId: changeset.id, commit }
+    return {
+      ...file,
+      number,
+      author,
+      workspaceId: workspace.id,
+      branch,
+      changesetId: changeset.id,
+      title: message,
+      commit,
+    }
   })
 }
 

@@ -89,7 +89,8 @@ async function mark({ client }: Member, comment: string): Promise<void> {
   await client.db('admin').command({ ping: 1, comment })
 }
 
-async function logWith(file: string, text: string, signal: AbortSignal): Promise<string> {
+/** A member's log, once it holds a text that is on its way there. */
+export async function logWith(file: string, text: string, signal: AbortSignal): Promise<string> {
   const deadline = performance.now() + WRITTEN_WITHIN_MS
   for (;;) {
     const log = readFileSync(file, 'utf8')

@@ -35,6 +35,8 @@ export const SeenCommandSchema = Type.Object(
     returned: Nullable(Type.Integer()),
     sorted_in_memory: Type.Boolean(),
     duration_ms: Type.Integer(),
+    /** Of that, waiting for its write concern; absent where it did not. */
+    write_concern_ms: Type.Optional(Type.Integer()),
     /** Fields and operators of what was asked, without its values. */
     shape: Type.String(),
   },
@@ -124,6 +126,7 @@ function logged(
   if (ofDatabase !== database && !elsewhere) return undefined
   const concern = READS.has(name) ? undefined : recordOf(attr.writeConcern)
   const lsid = recordOf(recordOf(command.lsid)?.id)?.$uuid
+  const waited_ms = integerOrNull(attr.waitForWriteConcernDurationMillis)
   const inTransaction = command.autocommit === false && lsid !== undefined
   return {
     command,
@@ -152,6 +155,7 @@ function logged(
       returned: integerOrNull(attr.nreturned),
       sorted_in_memory: attr.hasSortStage === true,
       duration_ms: integerOrNull(attr.durationMillis) ?? 0,
+      ...(waited_ms === null ? {} : { write_concern_ms: waited_ms }),
       shape: shapeOf(command),
     },
   }

@@ -5,6 +5,7 @@ import { auditMissing } from './audit-missing.ts'
 import { auditUnacknowledged } from './audit-unacknowledged.ts'
 import { bare429 } from './bare-429.ts'
 import { claimsByOne } from './claims-by-one.ts'
+import { commentAuditMissing } from './comment-audit-missing.ts'
 import { cutShortTree } from './cut-short-tree.ts'
 import type { Defect } from './defect.ts'
 import { deployedInName } from './deployed-in-name.ts'
@@ -12,12 +13,16 @@ import { deployedTwice } from './deployed-twice.ts'
 import { doubledEdit } from './doubled-edit.ts'
 import { freeForAll } from './free-for-all.ts'
 import { emptyPoll } from './empty-poll.ts'
+import { failingDeployments } from './failing-deployments.ts'
 import { ignoredFilter } from './ignored-filter.ts'
 import { leftOutChangeset } from './left-out-changeset.ts'
 import { listingByRows } from './listing-by-rows.ts'
 import { listingPauses } from './listing-pauses.ts'
 import { listsOnPrimary } from './lists-on-primary.ts'
 import { lostEdit } from './lost-edit.ts'
+import { mailDoubled } from './mail-doubled.ts'
+import { mailLost } from './mail-lost.ts'
+import { mailToActor } from './mail-to-actor.ts'
 import { missingIndexes } from './missing-index.ts'
 import { movedTag } from './moved-tag.ts'
 import { noRollback } from './no-rollback.ts'
@@ -28,9 +33,13 @@ import { polls5xx } from './polls-5xx.ts'
 import { preferences5xx } from './preferences-5xx.ts'
 import { queueLosesOne } from './queue-loses-one.ts'
 import { reorderForgotten } from './reorder-forgotten.ts'
+import { read5xx } from './read-5xx.ts'
 import { repeatedRows } from './repeated-rows.ts'
+import { scanningQueries } from './scanning-query.ts'
 import { secondaryGate } from './secondary-gate.ts'
 import { sharedThrottle } from './shared-throttle.ts'
+import { slowComments } from './slow-comments.ts'
+import { slowFiftieth } from './slow-fiftieth.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
 import { slowWrite } from './slow-write.ts'
@@ -41,6 +50,7 @@ import { unindexedList } from './unindexed-list.ts'
 import { unjournaledWrites } from './unjournaled-writes.ts'
 import { unreleasedChangeset } from './unreleased-changeset.ts'
 import { unsortedList } from './unsorted-list.ts'
+import { waitingJobs } from './waiting-jobs.ts'
 import { write5xx } from './write-5xx.ts'
 import { writeQueue } from './write-queue.ts'
 import { writesByOne } from './writes-by-one.ts'
@@ -79,6 +89,16 @@ export const DEFECTS: readonly Defect[] = [
   preferences5xx,
   polls5xx,
   emptyPoll,
+  commentAuditMissing,
+  mailToActor,
+  mailLost,
+  slowFiftieth,
+  read5xx,
+  slowComments,
+  mailDoubled,
+  ...scanningQueries,
+  ...waitingJobs,
+  failingDeployments,
   ...missingIndexes,
   pingPrimary,
   secondaryGate,

@@ -210,7 +210,7 @@ export function percentileFinding(
  * as long, and what waits for other programs' answers waits for theirs too: the square is allowed. Measured on two cores
  * with busy loops beside L7: 1.5 times as long with 45 % gone, 2.3 times with 71 %.
  */
-function excessOutcome(
+export function excessOutcome(
   excess: string,
   value: number,
   limit: Limit,

@@ -34,7 +34,9 @@ export const LoadSchema = Type.Object(
 export type Load = Static<typeof LoadSchema>
 
 /** What of a load tells whether a figure is the target's or the instrument's. */
-export type Instrument = Pick<Load, 'generator' | 'other_cpu_share_max'>
+export interface Instrument extends Pick<Load, 'other_cpu_share_max'> {
+  generator: Pick<Load['generator'], 'dropped_iterations' | 'pulse_lag_ms_max'>
+}
 
 export async function runLoad(
   run: Run,

@@ -3,7 +3,7 @@
 import type { Chart, Table } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
 import { percentileName } from './claims.ts'
-import type { Instrument } from './load.ts'
+import type { Load } from './load.ts'
 
 export interface Shown {
   /** Milliseconds since the load's first request. */
@@ -69,7 +69,10 @@ export function latencyRows(what: string, shown: readonly Pick<Shown, 'started_m
 }
 
 /** The instrument beside the figures: a reader can see what else could have made them. */
-export function generatorRows({ generator, other_cpu_share_max }: Instrument): string[][] {
+export function generatorRows({
+  generator,
+  other_cpu_share_max,
+}: Pick<Load, 'generator' | 'other_cpu_share_max'>): string[][] {
   const cpu =
     generator.cpu_share === null ? 'CPU not known' : `${(generator.cpu_share * 100).toFixed(0)} % of all cores`
   return [

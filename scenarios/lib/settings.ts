@@ -69,3 +69,15 @@ export interface ReadSettings extends Manners {
   limitsMs: { tree: number; file: number; diff: number }
   requestTimeoutS: number
 }
+
+export interface MixSettings extends Manners {
+  baseUrl: string
+  /** By the number of their user, less one. */
+  tokens: string[]
+  ratePerS: number
+  durationS: number
+  /** Iteration by iteration. */
+  requests: { user: number; method: string; path: string; body?: unknown; name: string; holds: 'data' | 'components' }[]
+  latencyLimitMs: number
+  requestTimeoutS: number
+}

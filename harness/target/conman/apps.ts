@@ -158,6 +158,8 @@ export interface AuditRow {
   entityType: string
   action: string
   entityId: string | null
+  /** Null for what a job did. */
+  actorUserId: string | null
   /** The commit that a file write made: in the row itself, or in what it says was there after. */
   commit: string | null
 }
@@ -198,6 +200,7 @@ function auditRowOf(row: Fields): AuditRow {
     entityType: row.text('entity_type'),
     action: row.text('action'),
     entityId: row.textOrNull('entity_id'),
+    actorUserId: row.textOrNull('actor_user_id'),
     commit: row.textOrNull('git_sha') || (row.objectOrNull('after')?.textOrNull('commit_sha') ?? null),
   }
 }
