@@ -127,7 +127,3 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
-.PHONY: help loadtest-L1 loadtest-L4 loadtest-L5 loadtest-L6 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck bundle verify
-.PHONY: help loadtest-L1 loadtest-L2 loadtest-L3 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
-.PHONY: loadtest-api-mix loadtest-job-mix

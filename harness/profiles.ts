@@ -82,6 +82,7 @@ export interface Profile {
     auth: { users: number; every_s: number; duration_s: number }
     /** Polls a second of all people together, for so long. */
     poll: { rate_per_s: number; duration_s: number }
+  }
   'api-mix': {
     /** GL-P2: 50 concurrent users. The same in every profile. */
     users: number

@@ -205,10 +205,10 @@ export function percentileFinding(
 }
 
 /**
- * Is the excess the target's? Not known where the load was made out of sight. Not where this machine kept ready processes waiting for as long, and not where other programs
- * took so much of its processors that without them the limit may have been kept. With a share s gone, work takes 1 / (1 − s)
- * as long, and what waits for other programs' answers waits for theirs too: the square is allowed. Measured on two cores
- * with busy loops beside L7: 1.5 times as long with 45 % gone, 2.3 times with 71 %.
+ * Is the excess the target's? Not known where the load was made out of sight. Not where this machine kept ready processes
+ * waiting for as long, and not where other programs took so much of its processors that without them the limit may have been
+ * kept. With a share s gone, work takes 1 / (1 − s) as long, and what waits for other programs' answers waits for theirs too:
+ * the square is allowed. Measured on two cores with busy loops beside L7: 1.5 times as long with 45 % gone, 2.3 times with 71 %.
  */
 export function excessOutcome(
   excess: string,

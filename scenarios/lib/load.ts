@@ -35,7 +35,7 @@ export type Load = Static<typeof LoadSchema>
 
 /** What of a load tells whether a figure is the target's or the instrument's. */
 export interface Instrument extends Pick<Load, 'other_cpu_share_max'> {
-  generator: Pick<Load['generator'], 'dropped_iterations' | 'pulse_lag_ms_max'>
+  generator: Pick<Load['generator'], 'dropped_iterations' | 'pulse_lag_ms_max' | 'processes_elsewhere'>
 }
 
 export async function runLoad(

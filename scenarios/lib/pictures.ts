@@ -3,7 +3,7 @@
 import type { Chart, Table } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile, percentileInterval } from '../../harness/statistics.ts'
 import { percentileName } from './claims.ts'
-import type { Load } from './load.ts'
+import type { Instrument, Load } from './load.ts'
 
 export interface Shown {
   /** Milliseconds since the load's first request. */
