@@ -35,14 +35,17 @@ export const CATALOGUE: readonly AnyCheck[] = [
 ]
 
 /**
- * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
- * it. An id that the profile leaves out is an error, not an empty run. No id at all means everything that the profile has.
+ * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`), `IX` a table's rows, `security` a
+ * folder's, as far as the profile runs them. An id that the profile leaves out is an error, not an empty run. No id at all means everything that the profile has.
  */
 export function selectChecks(names: readonly string[], profile: ProfileName): AnyCheck[] {
   if (names.length === 0) return CATALOGUE.filter((check) => check.profiles.includes(profile))
   const wanted = new Set<AnyCheck>()
   for (const name of names) {
-    const named = CATALOGUE.filter(({ id }) => id === name || id.startsWith(`${name}.`) || familyOf(id) === name)
+    const part = PARTS.get(name)
+    const named = CATALOGUE.filter(
+      ({ id }) => id === name || id.startsWith(`${name}.`) || familyOf(id) === name || part?.test(id),
+    )
     if (named.length === 0) {
       throw new UsageError(
         `there is no check '${name}'`,
@@ -65,6 +68,9 @@ export function selectChecks(names: readonly string[], profile: ProfileName): An
 function familyOf(id: string): string {
   return id.replace(/\d+$/, '')
 }
+
+/** What stands in one folder and is asked for together, by the folder's name. */
+const PARTS: ReadonlyMap<string, RegExp> = new Map([['security', /^(S|RL|GL-S)\d/]])
 
 /** Changes whenever a requirement, a limit or the set of checks changes: two runs with the same hash are comparable. */
 export function catalogueHash(): string {
