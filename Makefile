@@ -36,6 +36,12 @@ loadtest-L5: ## a repository of 10,000 files is read: tree, files, diff, cold an
 loadtest-L7: ## 50 users list the queued changesets, closed and open model
 	@$(call readiness,run L7 --profile $(PROFILE) $(consent) $(ARGS))
 
+security: ## every security check: run, judge, report; security-S19 for one
+	@$(call readiness,run security --profile $(PROFILE) $(consent) $(ARGS))
+
+security-%:
+	@$(call readiness,run $* --profile $(PROFILE) $(consent) $(ARGS))
+
 seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
 	@$(call readiness,seed $(ARGS))
 
@@ -76,7 +82,7 @@ setup: ## install the locked packages and Node 24
 	@$(call readiness,setup)
 
 test: setup ## the project's own tests, on real parts
-	@node_modules/.bin/node node_modules/vitest/vitest.mjs run $(ARGS)
+	@node_modules/.bin/node node_modules/vitest/vitest.mjs run --project reference --project harness $(ARGS)
 
 lint: setup ## formatting and lint rules
 	@node_modules/.bin/biome check .
@@ -87,4 +93,4 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 security seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

@@ -3,10 +3,10 @@
 
 import { TargetFailed } from '../harness/errors.ts'
 import { mapInParallel } from '../harness/parallel.ts'
-import { isOfSomeRun } from '../harness/prefix.ts'
 import type { Run } from '../harness/run.ts'
-import { listApps, listMembers } from '../harness/target/conman/apps.ts'
+import { listMembers } from '../harness/target/conman/apps.ts'
 import type { App, Session, Workspace } from '../harness/target/conman.ts'
+import { appNamed, explained, joinOverHttp, WIDTH } from './apps.ts'
 import { person } from './people.ts'
 
 export interface Editor extends Session {
@@ -35,7 +35,7 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
   const { conman, admin } = run.target
   const people = Array.from({ length: size.users }, (_, index) => person(run.prefix, index + 1, admin.password))
 
-  const { app, adminToken } = await seedApp(run, `${run.prefix}-edits`)
+  const { app, adminToken } = await appNamed(run, `${run.prefix}-edits`)
   const direct = run.seedOver === 'database' ? run.target.fixtures : undefined
   run.progress.update(`seeding ${size.users} users ${direct ? 'into the database' : 'over HTTP'}`)
   const sessions = direct ? await direct.members(app, people) : await joinOverHttp(run, app, adminToken, people)
@@ -53,56 +53,6 @@ async function seed(run: Run, size: { users: number }): Promise<SeededApp> {
     `seeded ${size.users} users with a workspace each ${direct ? 'by the database' : 'over HTTP'} in ${seconds} s, verified`,
   )
   return { app, adminToken, users }
-}
-
-/** Requests in flight while seeding: enough to keep two cores busy with password hashing, few enough to stay polite. */
-const WIDTH = 8
-
-/**
- * The app by its name, made when it is not there. A repository that was handed over can belong to one app only, for ever: where
- * another run has made that app, it is used again. The admin's session knows about it (HD3: some targets freeze roles in the
- * token).
- */
-async function seedApp(run: Run, name: string): Promise<{ app: App; adminToken: string }> {
-  const { conman, admin } = run.target
-  const session = await conman.login(admin.email, admin.password)
-  const apps = await conman.all(session.token, listApps())
-  const existing = apps.find((app) => app.name === name)
-  if (existing) return { app: existing, adminToken: session.token }
-  const repoPath = await run.target.repositoryFor(name)
-  const ofEarlierRun = apps.find((app) => app.repoPath === repoPath && isOfSomeRun(app.name))
-  if (ofEarlierRun) {
-    run.progress.say(`${repoPath} belongs to ${ofEarlierRun.name}, which an earlier run made: it is used again`)
-    return { app: ofEarlierRun, adminToken: session.token }
-  }
-  const made = await conman.createApp({ ...admin, token: session.token }, { name, repoPath }).catch(explained(run))
-  return { app: made.app, adminToken: made.session.token }
-}
-
-/** Where there may be no repository, the error says what to hand over. */
-function explained(run: Run): (cause: unknown) => never {
-  return (cause) => {
-    throw run.target.explainRepository?.(cause) ?? cause
-  }
-}
-
-async function joinOverHttp(
-  run: Run,
-  app: App,
-  adminToken: string,
-  people: readonly { email: string; name: string; password: string }[],
-): Promise<Session[]> {
-  const { conman } = run.target
-  const members = new Set((await conman.all(adminToken, listMembers(app.id))).map((member) => member.email))
-  let joined = 0
-  return mapInParallel(people, WIDTH, async (someone) => {
-    run.signal.throwIfAborted()
-    const session = members.has(someone.email)
-      ? await conman.login(someone.email, someone.password)
-      : await conman.join(adminToken, app.id, { ...someone, role: 'user' })
-    run.progress.update(`seeding users over HTTP: ${++joined} of ${people.length}`)
-    return session
-  })
 }
 
 async function verify(

@@ -86,12 +86,12 @@ describe('the catalogue', () => {
         .flatMap((folder) => filesUnder(folder, '/check.ts').concat(filesUnder(folder, 'check.ts')))
         .map((name) => dirname(name).split('/').at(-1)!),
     )
-    // The rows of one table share a folder: IX1 to IX28 stand in IX.
-    const folderOf = (id: string) => {
+    // The rows of one table share a folder: IX1 to IX28 stand in IX. So do checks that judge the same evidence, in that of its gatherer.
+    const folderOf = ({ id, gatherer }: (typeof CATALOGUE)[number]) => {
       const own = id.split('.')[0]!
-      return folders.has(own) ? own : own.replace(/\d+$/, '')
+      return [own, own.replace(/\d+$/, ''), gatherer.id].find((name) => folders.has(name)) ?? own
     }
-    expect(folders).toEqual(new Set(CATALOGUE.map((check) => folderOf(check.id))))
+    expect(folders).toEqual(new Set(CATALOGUE.map(folderOf)))
   })
 
   test('every check has a known defect that it must catch, and every defect a check', async () => {
@@ -162,16 +162,30 @@ describe('imports point one way', () => {
       from: 'checklist/',
       never: ['harness/cli/', 'harness/catalogue.ts', 'harness/stack/', 'scenarios/', 'reference/', 'reports/'],
     },
+    {
+      from: 'security/',
+      never: [
+        'harness/cli/',
+        'harness/catalogue.ts',
+        'harness/stack/',
+        'scenarios/',
+        'checklist/',
+        'reference/',
+        'reports/',
+      ],
+    },
     { from: 'harness/', never: ['reference/'] },
   ]
 
-  const sources = ['harness', 'scenarios', 'checklist', 'seed', 'reference', 'reports'].flatMap((folder) =>
+  const sources = ['harness', 'scenarios', 'checklist', 'security', 'seed', 'reference', 'reports'].flatMap((folder) =>
     filesUnder(folder, '.ts'),
   )
 
   test.each(rules)('$from does not import what stands above it', ({ from, never }) => {
     const broken: string[] = []
-    for (const name of sources.filter((source) => source.startsWith(from) && !source.endsWith('.test.ts'))) {
+    for (const name of sources.filter(
+      (source) => source.startsWith(from) && !/\.(test|setup|suite)\.ts$/.test(source),
+    )) {
       for (const imported of runtimeImports(name)) {
         if (never.some((prefix) => imported.startsWith(prefix))) broken.push(`${name} imports ${imported}`)
       }
