@@ -10,6 +10,7 @@ import { requiredIndexes } from '../checklist/IX/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
+import { roleChecks } from '../security/RBAC/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
 
@@ -30,6 +31,7 @@ export const CATALOGUE: readonly AnyCheck[] = [
   majorityWrites,
   indexedLists,
   sortedByIndex,
+  ...roleChecks,
   // Last: by then everything has been used that is ever used.
   ...requiredIndexes,
 ]

@@ -37,6 +37,8 @@ const PLACES = {
   reviewer: { app: 'reviewer' },
   config_manager: { app: 'config_manager' },
   app_admin: { app: 'app_admin' },
+  /** A member about whom others ask. */
+  bystander: { app: 'user' },
 } as const satisfies Record<string, { app?: Role; other?: Role }>
 
 export type ActorName = keyof typeof PLACES
@@ -55,6 +57,7 @@ export const WORDS: Readonly<Record<ActorName, string>> = {
   reviewer: 'a reviewer',
   config_manager: 'a config manager',
   app_admin: 'an app admin',
+  bystander: 'a bystander',
 }
 
 export interface Actor {

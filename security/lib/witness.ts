@@ -80,37 +80,50 @@ export class Witness {
     const { database } = this.#run.target
     if (database === undefined) return null
     const known = this.#known()
-    const looks = await mapInParallel(ROWS, WIDTH, async ([collection, field, of]) => {
+    const matches = ROWS.map(([collection, field, of]) => {
       const ids = known[of].filter((id) => ObjectId.isValid(id))
       // Some targets write ids as text (data-and-runtime, chapter 1).
-      const either = [...ids, ...ids.map((id) => new ObjectId(id))]
-      const rows = await database.find(collection, { [field]: { $in: either } }, { sort: { _id: 1 } })
-      return [collection, sha256(JSON.stringify(rows))] as const
+      const match = { $match: { [field]: { $in: [...ids, ...ids.map((id) => new ObjectId(id))] } } }
+      return { collection, pipeline: [match, { $project: { part: { $literal: collection }, row: '$$ROOT' } }] }
     })
+    const [first, ...others] = matches
+    // One question for all of them: a look follows each refusal.
+    const found = await database.aggregate(first!.collection, [
+      ...first!.pipeline,
+      ...others.map(({ collection: coll, pipeline }) => ({ $unionWith: { coll, pipeline } })),
+      { $sort: { part: 1, _id: 1 } },
+    ])
+    const parts = Map.groupBy(found, ({ part }) => part as string)
+    return Object.fromEntries(
+      ROWS.map(([collection]) => [collection, sha256(JSON.stringify(parts.get(collection) ?? []))]),
+    )
+  }
+
+  /**
+   * Lists and details, as the API shows them, up to date. `about`: only those whose names it fits.
+   */
+  async lists(about = /^/): Promise<Look> {
+    const { conman } = this.#run.target
+    await this.refresh()
+    const looks = await mapInParallel(
+      this.#reads().filter(({ part }) => about.test(part)),
+      WIDTH,
+      async ({ part, call, token }) => {
+        const answer = await conman.answer(token, call)
+        if (answer.status === 404 || answer.status === 405) return [part, 'absent'] as const
+        const data = answer.status === 200 ? recordOf(answer.json)?.data : undefined
+        return [part, data === undefined ? null : sha256(textOf(data, recordOf(answer.json)?.pagination))] as const
+      },
+    )
     return Object.fromEntries(looks)
   }
 
   /**
-   * Lists and details, as the API shows them. They may come from a secondary that is a moment behind; the target's sessions are
-   * causally consistent (C24), so a write of the reader's own, before it reads, brings it up to date.
+   * Lists may come from a secondary that is a moment behind. The target's sessions are causally consistent (C24), so a write of the
+   * reader's own brings the reader up to date. It writes what is there already: nobody's preference is changed. Read first, for
+   * some targets cannot change what was never read (HD28).
    */
-  async lists(): Promise<Look> {
-    const { conman } = this.#run.target
-    await this.#write()
-    const looks = await mapInParallel(this.#reads(), WIDTH, async ({ part, call, token }) => {
-      const answer = await conman.answer(token, call)
-      if (answer.status === 404 || answer.status === 405) return [part, 'absent'] as const
-      const data = answer.status === 200 ? recordOf(answer.json)?.data : undefined
-      return [
-        part,
-        data === undefined ? null : sha256(JSON.stringify([data, recordOf(answer.json)?.pagination])),
-      ] as const
-    })
-    return Object.fromEntries(looks)
-  }
-
-  /** As it is already: nobody's preference is changed. Read first, for some targets cannot change what was never read (HD28). */
-  async #write(): Promise<void> {
+  async refresh(): Promise<void> {
     const { conman } = this.#run.target
     this.#wants ??= (await conman.attempt(this.#token, preferences())).value
     if (!(this.#wants instanceof ConmanError)) {
@@ -166,6 +179,12 @@ export function changed(before: Look, after: Look): string[] {
 
 export function unread(look: Look): string[] {
   return Object.keys(look).filter((part) => look[part] === null)
+}
+
+/** In whatever order its rows come: of rows that are equal by what a list is sorted by, any may be first. */
+function textOf(data: unknown, pagination: unknown): string {
+  const rows = Array.isArray(data) ? data.map((row) => JSON.stringify(row)).sort() : data
+  return JSON.stringify([rows, pagination])
 }
 
 function sha256(text: string): string {
