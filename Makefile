@@ -69,6 +69,11 @@ loadtest-api-mix: ## normal load: 50 users over all endpoints (GL-P2, GL-P5, SLO
 
 loadtest-job-mix: ## a steady load of jobs and deployments (GL-P3, SLO3, SLO4, SLO5, what was told)
 	@$(call readiness,run job-mix GL-P3 SLO3 SLO4 SLO5 --profile $(PROFILE) $(consent) $(ARGS))
+security: ## every security check: run, judge, report; security-S19 for one
+	@$(call readiness,run security --profile $(PROFILE) $(consent) $(ARGS))
+
+security-%:
+	@$(call readiness,run $* --profile $(PROFILE) $(consent) $(ARGS))
 
 seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
 	@$(call readiness,seed $(ARGS))
@@ -116,7 +121,7 @@ setup: ## install the locked packages and Node 24
 	@$(call readiness,setup)
 
 test: setup ## the project's own tests, on real parts
-	@node_modules/.bin/node node_modules/vitest/vitest.mjs run $(ARGS)
+	@node_modules/.bin/node node_modules/vitest/vitest.mjs run --project reference --project harness $(ARGS)
 
 lint: setup ## formatting and lint rules
 	@node_modules/.bin/biome check .
@@ -127,3 +132,4 @@ format: setup ## mend the formatting
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 security seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

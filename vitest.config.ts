@@ -20,7 +20,16 @@ export default defineConfig({
         test: {
           ...common,
           name: 'harness',
-          include: ['{harness,scenarios,checklist,seed,reports,test}/**/*.test.ts'],
+          include: ['{harness,scenarios,checklist,security,seed,reports,test}/**/*.test.ts'],
+        },
+      },
+      {
+        // The security checks of a target, claim by claim. Not part of `make test`: they judge a Conman, not this project.
+        test: {
+          ...common,
+          name: 'security',
+          include: ['security/target.suite.ts'],
+          globalSetup: ['security/target.setup.ts'],
         },
       },
     ],

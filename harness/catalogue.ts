@@ -19,6 +19,7 @@ import { openListing, queuedListing } from '../scenarios/L7/check.ts'
 import { authBurst } from '../scenarios/scale/auth-burst/check.ts'
 import { bulkQueue } from '../scenarios/scale/bulk-queue/check.ts'
 import { pollStorm } from '../scenarios/scale/poll-storm/check.ts'
+import { roleChecks } from '../security/RBAC/check.ts'
 import type { Check, ProfileName } from './check.ts'
 import { UsageError } from './errors.ts'
 
@@ -50,6 +51,7 @@ export const CATALOGUE: readonly AnyCheck[] = [
   majorityWrites,
   indexedLists,
   sortedByIndex,
+  ...roleChecks,
   // Last: by then everything has been used that is ever used.
   ...requiredIndexes,
 ]
@@ -60,13 +62,14 @@ export const WHOLE_CATALOGUE = CATALOGUE.filter((check) => check.onlyByName === 
 /** Names for checks of several tables, by their ids: those that are not there yet are among them once they are. */
 const GROUPS: Readonly<Record<string, RegExp>> = {
   /** L1–L7, and what is judged from the steady mixes. */
-  loadtest: /^(?:L\d+(?:\..+)?|GL-P[235]|SLO\d+)$/,
+  loadtest: /^(?:L\d+(?:\..+)?|(?:api|job)-mix(?:\..+)?|GL-P[235]|SLO\d+)$/,
+  security: /^(?:S|RL|GL-S)\d/,
 }
 
 /**
  * Checks by what a user typed: an id (`L1`) selects it and what stands under it (`L1.audit`) as far as the profile runs
- * it. An id that the profile leaves out is an error, not an empty run. No id at all means the whole catalogue, as far as the
- * profile has it.
+ * it, `IX` a table's rows, `security` a group's. An id that the profile leaves out is an error, not an empty run. No id at all
+ * means the whole catalogue, as far as the profile has it.
  */
 export function selectChecks(names: readonly string[], profile: ProfileName): AnyCheck[] {
   if (names.length === 0) return WHOLE_CATALOGUE.filter((check) => check.profiles.includes(profile))

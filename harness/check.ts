@@ -58,6 +58,13 @@ export interface Finding {
   measured?: Measured
   limit?: Limit
   n?: number
+  /** What should have been seen, and what was: for claims that are no numbers. */
+  wanted?: string
+  got?: string
+  /** A command that asks the target the same again by hand. Secrets stand in it as variables, never as they are. */
+  repeat?: string
+  /** What mends this claim, where that is not what mends the whole check. */
+  remedy?: string
 }
 
 /** Data for a picture that the report draws; it never reads logs itself. */
@@ -84,6 +91,11 @@ export interface Table {
   title: string
   columns: string[]
   rows: string[][]
+  /**
+   * Makes it a matrix: the first cell of each row names it, and each other cell carries an outcome beside its words. One list
+   * for each row, as long as the row; null where a cell has none.
+   */
+  outcomes?: (Outcome | null)[][]
 }
 
 export interface Verdict {
@@ -138,6 +150,8 @@ export interface Gatherer<E> {
   inapplicableTo?(target: Pick<Target, 'processes'>): string | undefined
   /** What it loads the target with; absent: less than a few users would. Held against the bounds of a target that is not ours. */
   load?(profile: Profile): Load
+  /** It works on things of its own and measures no times: it may be gathered beside others that say so too. */
+  apart?: true
   /** About how long it takes once the target is up. */
   expected_s(profile: Profile): number
   gather(run: Run): Promise<E>

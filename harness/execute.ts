@@ -10,7 +10,8 @@ import { Redactor } from './evidence/redact.ts'
 import { demandSchema, newRunId, openRunsFolder, RunFolder } from './evidence/store.ts'
 import { hindrance } from './hindrance.ts'
 import { type Judged, judgeRun, type NotGathered, type RunState } from './judge.ts'
-import { forecast, isWholeCatalogue, reachOf } from './planning.ts'
+import { mapInParallel } from './parallel.ts'
+import { forecast, groupsOf, isWholeCatalogue, reachOf, SIDE_BY_SIDE } from './planning.ts'
 import { writeReport } from './report-files.ts'
 import type { Plan } from './result.ts'
 import { applyOverrides, type Run } from './run.ts'
@@ -75,7 +76,9 @@ export async function execute(options: ExecuteOptions): Promise<Executed> {
   sayPlan(options, target, plan)
 
   try {
-    for (const gatherer of gatherers) await gatherOne(gatherer, run, folder)
+    for (const group of groupsOf(gatherers)) {
+      await mapInParallel(group, SIDE_BY_SIDE, (gatherer) => gatherOne(gatherer, run, folder))
+    }
     state.ended = 'complete'
   } catch (cause) {
     if (cause instanceof EvidenceNotWritten) throw cause

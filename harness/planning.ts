@@ -33,8 +33,19 @@ const SEED_S_PER_USER = { database: 0.025, http: 0.15 } as const
 /** E12 §6.4: ten requests a minute and address to `/api/auth/*`, one of which every new user needs. */
 const JOINING_S_PER_USER_LIMITED = 6
 
-/** execute.ts gathers one after another. */
-const SIDE_BY_SIDE = 1
+/** So many gatherers at a time, of those that may stand side by side: two cores are kept busy, and a target is not flooded. */
+export const SIDE_BY_SIDE = 4
+
+/** In the order in which they are gathered: each by itself, but for neighbours that work apart from everything else. */
+export function groupsOf<T extends Pick<Gatherer<unknown>, 'apart'>>(gatherers: readonly T[]): T[][] {
+  const groups: T[][] = []
+  for (const gatherer of gatherers) {
+    const last = groups.at(-1)
+    if (gatherer.apart && last?.[0]?.apart) last.push(gatherer)
+    else groups.push([gatherer])
+  }
+  return groups
+}
 
 export function forecast(input: ForecastInput): Forecast {
   const { target, fingerprint, checks } = input
@@ -115,8 +126,8 @@ function without(ids: readonly string[], checks: readonly AnyCheck[]): string[] 
 }
 
 /** Who writes to a target or takes something down changes what anybody else would measure on it. */
-function needsTargetAlone(gatherer: Pick<Gatherer<unknown>, 'effect'>): boolean {
-  return gatherer.effect !== 'reads'
+function needsTargetAlone({ effect, apart }: Pick<Gatherer<unknown>, 'effect' | 'apart'>): boolean {
+  return effect !== 'reads' && apart !== true
 }
 
 function outlookOf(why: Hindrance | undefined): Forecast['checks'][number]['outlook'] {
@@ -159,7 +170,8 @@ function timeOf(input: ForecastInput, running: readonly Gatherer<unknown>[], pro
     ...running.map((gatherer) => ({
       what: gatherer.id,
       expected_s: gatherer.expected_s(profile),
-      alone: needsTargetAlone(gatherer),
+      // Others are gathered one after another (`groupsOf`).
+      alone: gatherer.apart !== true,
     })),
   ]
   const path = criticalPath(steps, SIDE_BY_SIDE)

@@ -40,6 +40,10 @@ const Finding = Type.Object(
     measured: Type.Optional(Measured),
     limit: Type.Optional(Limit),
     n: Type.Optional(Type.Integer()),
+    wanted: Type.Optional(Type.String()),
+    got: Type.Optional(Type.String()),
+    repeat: Type.Optional(Type.String()),
+    remedy: Type.Optional(Type.String()),
   },
   { additionalProperties: false },
 )
@@ -248,6 +252,7 @@ export const CheckDetailsSchema = Type.Object(
         title: Type.String(),
         columns: Type.Array(Type.String()),
         rows: Type.Array(Type.Array(Type.String())),
+        outcomes: Type.Optional(Type.Array(Type.Array(Type.Union([Outcome, Type.Null()])))),
       }),
     ),
   },

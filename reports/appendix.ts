@@ -1,5 +1,6 @@
 // What stands behind the rows: pictures, tables, what was tested and on what, how to repeat it, and the proof.
 
+import type { Outcome } from '../harness/check.ts'
 import type { CheckDetails, Plan, Verdicts } from '../harness/result.ts'
 import { dotsPerChart, drawChart } from './charts.ts'
 import { anchor } from './first-screen.ts'
@@ -7,7 +8,7 @@ import { count, instant, plural, quantity } from './format.ts'
 import { html, type Markup } from './html.ts'
 import { mark } from './marks.ts'
 import type { CaughtDefect } from './render.ts'
-import type { Row } from './summary.ts'
+import { OUTCOME_WORDS, type Row } from './summary.ts'
 import { clip } from './visible.ts'
 
 /** Longer tables are read in the evidence. */
@@ -60,6 +61,7 @@ export function tables(details: CheckDetails[]): Markup {
 }
 
 function tableOf(id: string, table: CheckDetails['tables'][number]): Markup {
+  if (table.outcomes !== undefined) return matrixOf(id, table, table.outcomes)
   const shown = table.rows.slice(0, TABLE_ROWS_MAX)
   const title = clip(table.title, CELL_CHARACTERS)
   // A column of numbers is read from its right edge, also where some row has none.
@@ -77,6 +79,28 @@ function tableOf(id: string, table: CheckDetails['tables'][number]): Markup {
 <caption><a class="id" href="#${anchor(id)}">${id}</a> ${title}</caption>
 <thead><tr>${table.columns.map((column, index) => html`<th scope="col"${aside(index)}>${clip(column, CELL_CHARACTERS)}</th>`)}</tr></thead>
 <tbody>${shown.map((row) => html`\n<tr>${row.map((cell, index) => html`<td${aside(index)}${label(index)}>${clip(cell, CELL_CHARACTERS)}</td>`)}</tr>`)}
+</tbody>
+</table>${table.rows.length > shown.length && html`<p class="muted">${plural(table.rows.length - shown.length, 'more row is', 'more rows are')} in the evidence.</p>`}\n`,
+  )
+}
+
+/** Each cell says in words what came; its mark says how that was judged, and a word where it is no pass. */
+function matrixOf(id: string, table: CheckDetails['tables'][number], outcomes: (Outcome | null)[][]): Markup {
+  const shown = table.rows.slice(0, TABLE_ROWS_MAX)
+  const title = clip(table.title, CELL_CHARACTERS)
+  const cell = (text: string, outcome: Outcome | null | undefined) =>
+    outcome
+      ? html`<td><span class="outcome ${outcome}">${mark(outcome)} <span${outcome === 'pass' && html` class="unseen"`}>${OUTCOME_WORDS[outcome]}:</span></span> ${clip(text, CELL_CHARACTERS)}</td>`
+      : html`<td class="muted">${clip(text, CELL_CHARACTERS)}</td>`
+  return scrolling(
+    title,
+    html`<table class="matrix">
+<caption><a class="id" href="#${anchor(id)}">${id}</a> ${title}</caption>
+<thead><tr>${table.columns.map((column) => html`<th scope="col">${clip(column, CELL_CHARACTERS)}</th>`)}</tr></thead>
+<tbody>${shown.map(
+      ([name = '', ...cells], row) =>
+        html`\n<tr><th scope="row">${clip(name, CELL_CHARACTERS)}</th>${cells.map((text, column) => cell(text, outcomes[row]?.[column + 1]))}</tr>`,
+    )}
 </tbody>
 </table>${table.rows.length > shown.length && html`<p class="muted">${plural(table.rows.length - shown.length, 'more row is', 'more rows are')} in the evidence.</p>`}\n`,
   )

@@ -12,6 +12,7 @@ import type { Row } from './summary.ts'
 import { clip } from './visible.ts'
 
 const PROSE_CHARACTERS = 1200
+const COMMAND_CHARACTERS = 4000
 /** More claims than this in one check are read in its evidence, not on a page. */
 const FINDINGS_SHOWN_MAX = 300
 
@@ -96,10 +97,15 @@ function findings(all: Finding[]): Markup {
 <thead><tr><th scope="col">Outcome</th><th scope="col">Claim</th><th scope="col">Measured, against its limit</th><th scope="col" class="number">Samples</th></tr></thead>
 <tbody>${shown.map(
     (each) => html`
-<tr><td>${outcomeMark(each.outcome)}</td><td class="what">${clip(each.claim, PROSE_CHARACTERS)}<br><span class="muted">${clip(each.because, PROSE_CHARACTERS)}</span></td><td class="measure">${comparison({ outcome: each.outcome, measured: each.measured ?? null, limit: each.limit ?? null })}</td><td class="number">${each.n === undefined ? '' : html`<span class="phone">n </span>${count(each.n)}`}</td></tr>`,
+<tr><td>${outcomeMark(each.outcome)}</td><td class="what">${clip(each.claim, PROSE_CHARACTERS)}<br><span class="muted">${clip(each.because, PROSE_CHARACTERS)}</span>${each.outcome !== 'pass' && byHand(each)}</td><td class="measure">${comparison({ outcome: each.outcome, measured: each.measured ?? null, limit: each.limit ?? null })}</td><td class="number">${each.n === undefined ? '' : html`<span class="phone">n </span>${count(each.n)}`}</td></tr>`,
   )}
 </tbody>
 </table>${all.length > shown.length && html`<p class="muted">${plural(all.length - shown.length, 'more finding is', 'more findings are')} in the check’s verdict file; the worst are above.</p>`}`
+}
+
+/** What was wanted and what came, the request to ask it again by hand, and what mends it. */
+function byHand({ wanted, got, repeat, remedy }: Finding): Markup {
+  return html`${wanted && html`<br>Wanted: ${clip(wanted, PROSE_CHARACTERS)}`}${got && html`<br>Got: ${clip(got, PROSE_CHARACTERS)}`}${remedy && html`<br><b>Next:</b> ${clip(remedy, PROSE_CHARACTERS)}`}${repeat && html`<pre tabindex="0"><code>${clip(repeat, COMMAND_CHARACTERS)}</code></pre>`}`
 }
 
 const WORST: readonly Outcome[] = ['fail', 'not-verified', 'pass', 'not-applicable']

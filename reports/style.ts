@@ -107,9 +107,11 @@ caption.unseen + thead th { padding-top: 0; }
 .findings > thead > tr > th:nth-child(4) { width: 5rem; }
 .rows > tbody > tr > .what b { font-size: 1rem; line-height: 1.4; }
 tbody:target > tr { background: var(--faint); }
-.scroll { overflow-x: auto; }
+.scroll { position: relative; overflow-x: auto; }
 .scroll table { width: auto; min-width: min(30rem, 100%); overflow-wrap: break-word; }
 .scroll td, .scroll th { max-width: 28rem; }
+.scroll .matrix td { padding-right: .9rem; }
+.findings pre { margin-top: .5rem; padding: .5rem .7rem; overflow-wrap: anywhere; }
 .comparison { display: grid; gap: .15rem; max-width: 16rem; }
 .comparison b { font-variant-numeric: tabular-nums; }
 .moved { color: var(--open); }

@@ -8,7 +8,7 @@ import type { Run } from '../harness/run.ts'
 import { type Changeset, createChangeset, enqueue, review, submit } from '../harness/target/conman/changesets.ts'
 import { createWorkspace, writeFile } from '../harness/target/conman/workspaces.ts'
 import type { App, Session } from '../harness/target/conman.ts'
-import { WIDTH } from './editors.ts'
+import { WIDTH } from './apps.ts'
 
 /** What a changeset puts where. */
 export interface ProposedFile {

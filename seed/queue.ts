@@ -3,7 +3,7 @@
 
 import type { Run } from '../harness/run.ts'
 import type { App, Session } from '../harness/target/conman.ts'
-import { seedApp, seedMembers } from './editors.ts'
+import { seedApp, seedMembers } from './apps.ts'
 import { person } from './people.ts'
 import { bringToQueue, type Proposal, type ProposedFile, proposeDrafts } from './proposals.ts'
 

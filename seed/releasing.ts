@@ -8,7 +8,7 @@ import { type Changeset, createChangeset, enqueue, review, submit } from '../har
 import type { Release } from '../harness/target/conman/releases.ts'
 import { writeFile } from '../harness/target/conman/workspaces.ts'
 import type { App, Session } from '../harness/target/conman.ts'
-import { explained, seedApp } from './editors.ts'
+import { explained, seedApp } from './apps.ts'
 import { person } from './people.ts'
 
 export interface OwnedApp {

@@ -6,7 +6,7 @@ import type { Run } from '../harness/run.ts'
 import { listMembers } from '../harness/target/conman/apps.ts'
 import { preferences } from '../harness/target/conman/platform.ts'
 import { type App, ConmanError, type Role, type Session } from '../harness/target/conman.ts'
-import { seedApp, seedMembers, WIDTH } from './editors.ts'
+import { seedApp, seedMembers, WIDTH } from './apps.ts'
 import { person } from './people.ts'
 
 export interface Teammate extends Session {

@@ -348,7 +348,7 @@ export class Conman {
 }
 
 /** Retry-After in seconds, else the window's end in X-RateLimit-Reset, else a second. Bounded: the header is the target's. */
-function retryAfterMs(answer: HttpAnswer): number {
+export function retryAfterMs(answer: HttpAnswer): number {
   const retryAfter = Number(answer.headers['retry-after'])
   if (Number.isFinite(retryAfter) && retryAfter > 0) return Math.min(Math.max(retryAfter * 1_000, 100), 65_000)
   const reset = Number(answer.headers['x-ratelimit-reset'])

@@ -1,13 +1,10 @@
 // The fast path of the seed on a stack of our own: rows as data-and-runtime §1.3 stores them, and sessions that the server
 // would have made itself.
 
-import { createHmac } from 'node:crypto'
 import { type MongoClient, ObjectId } from 'mongodb'
 import type { Stack } from '../stack/stack.ts'
+import { signToken } from './jwt-secret.ts'
 import type { DirectFixtures } from './target.ts'
-
-/** A day, as the server's own tokens. */
-const TOKEN_S = 86_400
 
 export function fixturesIn(mongo: MongoClient, stack: Stack): DirectFixtures {
   const db = mongo.db(stack.databaseName)
@@ -53,16 +50,17 @@ export function fixturesIn(mongo: MongoClient, stack: Stack): DirectFixtures {
       )
       return people.map(({ email, role }) => {
         const userId = idOf.get(email)!.toHexString()
-        return { userId, email, token: mint(stack.jwtSecret, { sub: userId, email, roles: { [app.id]: role } }) }
+        return { userId, email, token: signToken(stack.jwtSecret, { userId, email, roles: { [app.id]: role } }) }
       })
     },
+    async removeMember(app, userId) {
+      const { deletedCount } = await db
+        .collection('app_memberships')
+        .deleteOne(
+          { app_id: new ObjectId(app.id), user_id: new ObjectId(userId) },
+          { writeConcern: { w: 'majority', j: true } },
+        )
+      return deletedCount === 1
+    },
   }
-}
-
-/** HS256 over the server's secret, with the claims of http-api §1.7. */
-function mint(secret: string, claims: { sub: string; email: string; roles: Record<string, string> }): string {
-  const now = Math.floor(Date.now() / 1_000)
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const signed = `${encode({ typ: 'JWT', alg: 'HS256' })}.${encode({ ...claims, iat: now, exp: now + TOKEN_S })}`
-  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
 }

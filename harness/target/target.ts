@@ -99,4 +99,6 @@ export interface DirectFixtures {
     app: App,
     people: readonly { email: string; name: string; role: string }[],
   ): Promise<{ userId: string; email: string; token: string }[]>
+  /** No route does it (specified-only §2). Whether there was one to remove. */
+  removeMember(app: App, userId: string): Promise<boolean>
 }

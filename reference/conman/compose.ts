@@ -1,6 +1,7 @@
 /** The composition root: builds every part of a server once, and lets a known defect put a worse part in a good one's place. */
 import { createAppService } from './apps/service.ts'
 import { createAuditLog } from './audit/log.ts'
+import { createAccess } from './auth/access.ts'
 import { createAuthService } from './auth/service.ts'
 import { accountSweeps } from './auth/sweeps.ts'
 import { createLoginThrottle } from './auth/throttle.ts'
@@ -71,6 +72,7 @@ export async function composeServices(
   services.throttle = createLoginThrottle(services)
   services.limits = createRateLimiter(services.config.rateLimits)
   services.auth = await createAuthService(services)
+  services.access = createAccess()
   services.passwordResets = createPasswordResetService(services)
   services.preferences = createPreferenceService(services)
   services.apps = createAppService(services)

@@ -4,6 +4,7 @@
  */
 import type { AppService } from './apps/service.ts'
 import type { AuditLog } from './audit/log.ts'
+import type { Access } from './auth/access.ts'
 import type { AuthService } from './auth/service.ts'
 import type { LoginThrottle } from './auth/throttle.ts'
 import type { Tokens } from './auth/tokens.ts'
@@ -53,6 +54,7 @@ export interface Services {
   throttle: LoginThrottle
   limits: RateLimiter
   auth: AuthService
+  access: Access
   passwordResets: PasswordResetService
   preferences: PreferenceService
   apps: AppService

@@ -184,6 +184,23 @@ export const editComment = (
   decode: one('a comment', commentOf),
 })
 
+/** Both ask a service that a target may not have: 501 then. In the specification only. */
+export const analyzeChangeset = (appId: string, changesetId: string): Call<void> => ({
+  what: 'having a changeset assessed',
+  method: 'POST',
+  ...at(`${CHANGESET}/analyze`, { appId, changesetId }),
+  body: { focus: [] },
+  decode: nothing,
+})
+
+export const chatAbout = (appId: string, changesetId: string, message: string): Call<void> => ({
+  what: 'asking about a changeset',
+  method: 'POST',
+  ...at(`${CHANGESET}/chat`, { appId, changesetId }),
+  body: { message, file_paths: [] },
+  decode: nothing,
+})
+
 /** Ids of the queued changesets, in their order. */
 export const listQueue = (appId: string): ListCall<{ id: string; position: number | null }> => ({
   what: 'listing the queue',

@@ -9,7 +9,7 @@ export interface Session {
   email: string
 }
 
-/** Neither of the first three has the envelope: their answers are read as they are, with `Conman.answer`. */
+/** None of the first four has the envelope: their answers are read as they are, with `Conman.answer`. */
 export const health = (): Call<void> => ({
   what: 'reading the health',
   method: 'GET',
@@ -28,6 +28,14 @@ export const description = (): Call<void> => ({
   what: 'reading the description of the API',
   method: 'GET',
   ...at('/api/openapi.json'),
+  decode: nothing,
+})
+
+/** A page for people. */
+export const documentation = (): Call<void> => ({
+  what: 'reading the documentation of the API',
+  method: 'GET',
+  ...at('/api/docs'),
   decode: nothing,
 })
 

@@ -1,6 +1,6 @@
 // Routes of releases and deployments.
 
-import { at, type Call, filters, type ListCall, many, one } from './call.ts'
+import { at, type Call, filters, type ListCall, many, nothing, one } from './call.ts'
 import type { Fields } from './fields.ts'
 import { type Job, jobIn } from './jobs.ts'
 
@@ -143,6 +143,14 @@ export const rollBack = (appId: string, placement: Placement & { mode: RollbackM
     approvals: placement.approvals ?? [],
   },
   ...placedBy(appId, placement),
+})
+
+/** A changeset that takes over what the newest drift check found. In the specification only. */
+export const createDriftFix = (appId: string, environmentId: string): Call<void> => ({
+  what: 'beginning a changeset against drift',
+  method: 'POST',
+  ...at('/api/apps/{appId}/environments/{envId}/create-drift-fix-changeset', { appId, envId: environmentId }),
+  decode: nothing,
 })
 
 function placedBy(appId: string, { environmentId }: Placement): Pick<Call<Placed>, 'decode' | 'makes' | 'lookUp'> {

@@ -8,10 +8,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import plugin from 'fastify-plugin'
 import type { TSchema } from 'typebox'
 import type { Caller, Origin } from '../http/context.ts'
-import { forbidden, notFound, rateLimited, unauthorized } from '../http/errors.ts'
+import { notFound, rateLimited, unauthorized } from '../http/errors.ts'
 import type { LimitDecision } from '../http/rate-limit.ts'
 import type { AppDocument } from '../mongo/documents.ts'
-import { atLeast, type Role } from '../roles.ts'
+import type { Role } from '../roles.ts'
 import type { Services } from '../services.ts'
 import type { Principal } from './service.ts'
 
@@ -48,12 +48,16 @@ export const gate = plugin(async (server: FastifyInstance, { services }: { servi
     if (claims === undefined) return
     enforce(limits.user(claims.userId, WRITES.has(request.method)), claims.userId, reply)
 
-    const appId = (request.params as { appId?: string } | undefined)?.appId
+    const params = (request.params ?? {}) as Record<string, string>
+    const { appId } = params
     request.principal = await auth.principal(claims, appId).catch((error: unknown) => {
       metrics.authFailure()
       throw error
     })
-    if (config.role !== undefined && !request.is404) requireRole(request.principal, config.role)
+    if (config.role !== undefined && !request.is404) {
+      const { method, routeOptions } = request
+      services.access.demand(request.principal, config.role, { method, route: routeOptions.url ?? '', params })
+    }
 
     async function verifiedClaims(request: FastifyRequest) {
       try {
@@ -100,12 +104,6 @@ export function appOf(request: FastifyRequest): AppDocument {
   const app = request.principal?.app
   if (app === undefined) throw notFound('app', (request.params as { appId?: string }).appId ?? '')
   return app
-}
-
-function requireRole(principal: Principal, lowest: Role): void {
-  // An app that does not exist and one that the caller is no member of look the same.
-  if (principal.membership === undefined) throw forbidden('no role on this app')
-  if (!atLeast(principal.membership.role, lowest)) throw forbidden(`this needs the role ${lowest} or higher`)
 }
 
 function protectedPrefix(path: string): boolean {
