@@ -110,6 +110,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     gitStorage: stack.gitStorage,
     mongo: { uri: stack.mongoUri, database: stack.databaseName },
     database,
+    stack,
     handedOver: handedOver(stack, options.source),
     settings,
     fixtures: fixturesIn(mongo, stack),

@@ -5,6 +5,7 @@ import type { Effect } from '../check.ts'
 import type { Consent } from '../consent.ts'
 import type { Redactor } from '../evidence/redact.ts'
 import type { Fingerprint } from '../result.ts'
+import type { Stack } from '../stack/stack.ts'
 import type { ToxiproxyAccess } from './beside.ts'
 import type { App, Conman } from './conman.ts'
 import type { Database } from './database.ts'
@@ -34,6 +35,8 @@ export interface Target extends AsyncDisposable {
   readonly database?: Database
   /** The user's commands that stop and start its parts; absent where there is none, and on a stack of our own. */
   readonly hooks?: Hooks
+  /** What the harness started for it: for the injectors of faults alone, which ask for the capability `processes`. */
+  readonly stack?: Stack
   /** What else a user handed over for a URL. A check asks for the capability first. */
   readonly handedOver?: HandedOver
   /** Certificates (PEM) of the private authority that vouches for it: for children that talk to it themselves. */
