@@ -151,8 +151,11 @@ export interface Check<E> {
   profiles: ProfileName[]
   /** The one place for the check's numbers; keyed by `Limit.name`. */
   limits: Limit[]
-  evaluate(evidence: E, limits: Limits): Verdict
+  evaluate(evidence: E, limits: Limits, lines?: Lines): Verdict
 }
+
+/** The lines that were gathered into a file beside the evidence (`Run.appendLine`), in their order. */
+export type Lines = (file: string) => unknown[]
 
 /** The check's limits after the user's overrides, by name. */
 export type Limits = Readonly<Record<string, Limit>>

@@ -105,7 +105,8 @@ async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolde
     return
   }
   try {
-    const evidence = await gatherer.gather(run)
+    const appendLine = (file: string, value: unknown) => folder.appendJsonLine(`${gatherer.id}/${file}`, value)
+    const evidence = await gatherer.gather({ ...run, appendLine })
     demandSchema(gatherer.schema, evidence, `the evidence of ${gatherer.id}`)
     folder.writeJson(`${gatherer.id}/evidence.json`, evidence)
   } catch (cause) {

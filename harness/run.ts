@@ -31,6 +31,8 @@ export interface Run {
   marker(): Record<string, string>
   /** Registers a child's process group for clean-up; the returned function takes it off again. */
   adopt(child: ChildProcess, label: string): () => void
+  /** Adds a line of JSON to a file beside the evidence; it is there when the next thing happens. A check reads it as `Lines`. */
+  appendLine(file: string, value: unknown): void
   /** The limits of a check after the user's overrides. */
   limits(check: string, of: readonly Limit[]): Limits
 }

@@ -93,6 +93,8 @@ export async function openSession(id: string, options: SessionOptions): Promise<
       reaper.registerGroup(pid)
       return () => reaper.unregisterGroup(pid)
     },
+    // A session that is no run keeps nothing.
+    appendLine: () => {},
     limits: (check, of) => applyOverrides(check, of, options.overrides),
   }
   const owned = undo.move()

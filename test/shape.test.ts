@@ -162,10 +162,11 @@ describe('imports point one way', () => {
       from: 'checklist/',
       never: ['harness/cli/', 'harness/catalogue.ts', 'harness/stack/', 'scenarios/', 'reference/', 'reports/'],
     },
+    { from: 'faults/', never: ['harness/cli/', 'harness/catalogue.ts', 'reference/', 'reports/'] },
     { from: 'harness/', never: ['reference/'] },
   ]
 
-  const sources = ['harness', 'scenarios', 'checklist', 'seed', 'reference', 'reports'].flatMap((folder) =>
+  const sources = ['harness', 'scenarios', 'faults', 'checklist', 'seed', 'reference', 'reports'].flatMap((folder) =>
     filesUnder(folder, '.ts'),
   )
 

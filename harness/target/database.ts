@@ -17,6 +17,8 @@ export interface FindOptions {
   projection?: Document
   sort?: Document
   limit?: number
+  /** Only what no failover can undo. */
+  readConcern?: 'majority'
 }
 
 export class Database implements AsyncDisposable {
@@ -74,8 +76,10 @@ export class Database implements AsyncDisposable {
   }
 
   async find(collection: string, filter: Document, options: FindOptions = {}): Promise<Document[]> {
+    // A secondary's majority may be an older one.
+    const where = options.readConcern === undefined ? {} : { readPreference: 'primary' as const }
     return await this.#collection(collection)
-      .find(filter, { ...options, maxTimeMS: READ_WITHIN_MS })
+      .find(filter, { ...options, ...where, maxTimeMS: READ_WITHIN_MS })
       .toArray()
   }
 

@@ -96,10 +96,11 @@ describe('the database', () => {
   const proofs = (record: FaultRecord) => [...record.observed, ...record.confirmed].join()
 
   test('the primary steps down: the term rises and another one is elected, by itself', async () => {
-    await using injected = await primaryStepsDown.inject(site)
+    await using injected = await primaryStepsDown({ vacancy_s: 2 }).inject(site)
     expect(await injected.overByItself(30_000)).toBe(true)
     await injected.heal()
     expect(proofs(injected.record)).toMatch(/the term rose from \d+ to \d+.*the primary changed from/)
+    expect(injected.record.over_at_ms! - injected.record.observed_at_ms!).toBeGreaterThan(1_000)
   })
 
   test.each([primaryDies, primaryFreezes])('$id: another one is elected, and the old one comes back', async (fault) => {
