@@ -4,8 +4,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { HarnessError, TargetFailed } from '../../harness/errors.ts'
-import { watchOtherLoad } from '../../harness/other-load.ts'
+import { waitForQuiet, watchOtherLoad } from '../../harness/other-load.ts'
 import type { Run } from '../../harness/run.ts'
+import { ledger } from './checkers/ledger.ts'
 import { recoveryOf, type Span, STRETCH_MS } from './checkers/recovery.ts'
 import { startClock } from './clock.ts'
 import type { Episode } from './evidence.ts'
@@ -18,7 +19,7 @@ import { type Load, startLoad } from './workload/load.ts'
 import type { Rates } from './workload/mix.ts'
 import { writeFile } from './workload/operations.ts'
 import { perform } from './workload/performing.ts'
-import { appsOf, readApi, readDatabase, readFiles, readGit } from './workload/readings.ts'
+import { appsOf, type Reading, readApi, readDatabase, readFiles, readGit } from './workload/readings.ts'
 import { openStateLog, type StateLog } from './workload/state-log.ts'
 import { readTrail } from './workload/trail.ts'
 
@@ -41,7 +42,9 @@ export const MIX_CLASSES: readonly OperationClass[] = ['git-read', 'git-write', 
 const HEALTHY_WITHIN_MS = 60_000
 const STORIES_END_WITHIN_MS = 30_000
 const FRESH_WITHIN_MS = 30_000
-/** A list that a secondary answers may be behind (DC2): asked once more after the fresh write. */
+/** That it is also as fast as before is waited for so much longer. */
+const STABLE_WITHIN_MS = 10_000
+const SETTLED_WITHIN_MS = 20_000
 const LOOK_EVERY_MS = 250
 
 export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, meanwhile }: Drill): Promise<Episode> {
@@ -50,6 +53,7 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
   const fixture = await fixtureOf(run, sizes)
   const says = (text: string) => progress.say(`${name}: ${text}`)
   await demandHealth(run, name)
+  await quietMachine(run, name)
 
   await using undo = new AsyncDisposableStack()
   const clock = startClock()
@@ -102,8 +106,7 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
   const fresh = await freshWrite(run, load, recorder, fixture, label)
   says('reading what is there')
   const slices = otherLoad?.stop() ?? []
-  const api = await readApi(run, fixture, label)
-  await readFiles(run, fixture, recorder.operations, api)
+  const api = await readWhenSettled(run, fixture, recorder, label)
   const readings = [
     api,
     await readDatabase(run, fixture, label),
@@ -155,7 +158,37 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
   }
 }
 
-const STABLE_WITHIN_MS = 10_000
+/** What the machine does beside the run: half of it is where claims about time are no longer made (checkers/judgement.ts). */
+const QUIET_SHARE = 0.4
+const QUIET_WITHIN_MS = 20_000
+
+async function quietMachine(run: Run, name: string): Promise<void> {
+  await waitForQuiet({
+    share_max: QUIET_SHARE,
+    within_ms: QUIET_WITHIN_MS,
+    signal: run.signal,
+    onWait: (share) =>
+      run.progress.update(`${name}: other programs take ${(share * 100).toFixed(0)} % of this machine; waiting`),
+  })
+}
+
+/**
+ * By the API, once no job goes on; a list that a secondary answers may be a moment behind (DC2, decisions C24), so what was
+ * acknowledged is looked for again, bounded.
+ */
+async function readWhenSettled(run: Run, fixture: Fixture, { operations }: Recorder, label: string): Promise<Reading> {
+  const deadline = performance.now() + SETTLED_WITHIN_MS
+  for (;;) {
+    const reading = await readApi(run, fixture, label)
+    await readFiles(run, fixture, operations, reading)
+    const isOpen = reading.rows.some(({ kind, state }) => kind === 'job' && (state === 'queued' || state === 'running'))
+    const isMissing = ledger({ operations, readings: [reading], fresh_write: true, there_before: [] }).some(
+      ({ finding }) => finding.outcome === 'fail',
+    )
+    if ((!isOpen && !isMissing) || performance.now() > deadline) return reading
+    await pass(LOOK_EVERY_MS, run.signal)
+  }
+}
 
 function total(rates: Rates): number {
   return Object.values(rates).reduce((sum, rate) => sum + rate, 0)

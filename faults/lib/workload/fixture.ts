@@ -7,7 +7,7 @@ import type { Run } from '../../../harness/run.ts'
 import { listApps, listMembers, type Role } from '../../../harness/target/conman/apps.ts'
 import { createChangeset, listChangesets } from '../../../harness/target/conman/changesets.ts'
 import { listEnvironments, setEnvironments } from '../../../harness/target/conman/environments.ts'
-import type { App, Session, Workspace } from '../../../harness/target/conman.ts'
+import type { App, Session } from '../../../harness/target/conman.ts'
 import { type Editor, seedEditors } from '../../../seed/editors.ts'
 import { passwordOf } from '../../../seed/people.ts'
 
@@ -22,7 +22,7 @@ export interface ReleaseApp {
   manager: Session
   /** A second approver, for what wants two. */
   approver: Session
-  authors: readonly { session: Session; workspace: Workspace }[]
+  authors: readonly Session[]
   /** In the order of their stages. */
   environments: readonly { id: string }[]
 }
@@ -103,12 +103,7 @@ async function seedReleaseApp(run: Run, number: number): Promise<ReleaseApp> {
     manager,
     approver: approver!,
     environments,
-    authors: await Promise.all(
-      authors.toReversed().map(async (session) => ({
-        session,
-        workspace: await conman.defaultWorkspace(session.token, app.id),
-      })),
-    ),
+    authors: authors.toReversed(),
   }
 }
 

@@ -45,7 +45,7 @@ export function writeFile({ appId, user }: Plain, key: string): Free<string> {
     token,
     call: workspaces.writeFile(appId, workspace.id, file),
     key,
-    on: { app: appId, workspace: workspace.id, branch: workspace.branch },
+    on: { app: appId, workspace: workspace.id, branch: workspace.branch, user: user.userId },
     made: (commit) => ({ commit }),
   }
 }

@@ -86,16 +86,12 @@ export async function readFiles(
   operations: readonly Operation[],
   into: Reading,
 ): Promise<void> {
-  const tokens = new Map(
-    [...fixture.writers, ...fixture.tenants].map(({ workspace, token }) => [workspace.id, token] as const),
-  )
-  for (const { authors } of fixture.releaseApps) {
-    for (const { session, workspace } of authors) tokens.set(workspace.id, session.token)
-  }
+  const people = [...fixture.writers, ...fixture.tenants, ...fixture.releaseApps.flatMap(({ authors }) => authors)]
+  const tokens = new Map(people.map(({ userId, token }) => [userId, token] as const))
   let unread = 0
   await mapInParallel(writesOf(operations), WIDTH, async ({ key, on }) => {
     const { value } = await run.target.conman.attempt(
-      tokens.get(on.workspace!),
+      tokens.get(on.user!),
       readFile(on.app!, on.workspace!, pathOf(key!)),
     )
     if (!(value instanceof ConmanError)) {

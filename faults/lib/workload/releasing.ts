@@ -67,15 +67,22 @@ export async function release(
     stage.previous = undefined
   }
 
-  async function queuedChange(key: string, { session, workspace }: ReleaseApp['authors'][number]): Promise<string> {
-    const token = session.token
-    await step.until(as('sync', 'git-write', workspaces.syncWorkspace(appId, workspace.id), { token }))
+  /** In a workspace of its own: what an earlier story left half-way stands in nobody's way. */
+  async function queuedChange(key: string, { token, userId }: ReleaseApp['authors'][number]): Promise<string> {
+    const branch = `faults/${key}`
+    const workspace = await step.until(
+      as('create-workspace', 'git-write', workspaces.createWorkspace(appId, branch), { token }),
+      async () =>
+        (await step.ask(as('list-workspaces', 'plain-read', workspaces.listWorkspaces(appId), { token }))).value?.find(
+          (one) => one.branch === branch,
+        ),
+    )
     const file = { path: pathOf(key), content: `${key}\n`, message: `${MESSAGE} ${key}` }
     await step.until(
       as('write-file', 'git-write', workspaces.writeFile(appId, workspace.id, file), {
         token,
         key,
-        on: { ...on, workspace: workspace.id, branch: workspace.branch },
+        on: { ...on, workspace: workspace.id, branch, user: userId },
         made: (commit) => ({ commit }),
       }),
     )
