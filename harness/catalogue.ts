@@ -7,6 +7,8 @@ import { databaseConcerns } from '../checklist/DC/check.ts'
 import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
 import { majorityWrites } from '../checklist/GL-R5/check.ts'
 import { requiredIndexes } from '../checklist/IX/check.ts'
+import { backAfterLoss, nothingLost, stepDownSurvived } from '../faults/F3/check.ts'
+import { outageSurvived, trailComplete } from '../faults/F4/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
 import { largeRepository } from '../scenarios/L5/check.ts'
 import { openListing, queuedListing } from '../scenarios/L7/check.ts'
@@ -30,6 +32,11 @@ export const CATALOGUE: readonly AnyCheck[] = [
   majorityWrites,
   indexedLists,
   sortedByIndex,
+  stepDownSurvived,
+  nothingLost,
+  backAfterLoss,
+  outageSurvived,
+  trailComplete,
   // Last: by then everything has been used that is ever used.
   ...requiredIndexes,
 ]

@@ -67,7 +67,8 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
     appsOf(fixture).map(({ app }) => app.id),
     clock,
   ).catch(() => undefined)
-  const before = await readApi(run, fixture, label)
+  // By the database too: it keeps rows that the API no longer lists.
+  const before = [await readApi(run, fixture, label), await readDatabase(run, fixture, label)]
   const processesBefore = processesOf(run)
   const otherLoad = target.memory === undefined ? null : watchOtherLoad()
 
@@ -127,7 +128,7 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
     })),
     primaries: witness === undefined ? null : witness.changes,
     processes: processesBefore === null ? null : { before: processesBefore, after: processesOf(run)! },
-    there_before: before.rows.map(({ id }) => id),
+    there_before: [...new Set(before.flatMap((reading) => reading?.rows.map(({ id }) => id) ?? []))],
     fresh_write: fresh,
     readings,
     ...log,

@@ -1,11 +1,14 @@
 /** The known defects, by the order of the checks that catch them. */
 import { alteredEdit } from './altered-edit.ts'
+import { auditGivesUp } from './audit-gives-up.ts'
 import { auditMissing } from './audit-missing.ts'
 import { auditUnacknowledged } from './audit-unacknowledged.ts'
 import { claimsByOne } from './claims-by-one.ts'
+import { commentsByOne } from './comments-by-one.ts'
 import { cutShortTree } from './cut-short-tree.ts'
 import type { Defect } from './defect.ts'
 import { doubledEdit } from './doubled-edit.ts'
+import { healthSaysHealthy } from './health-says-healthy.ts'
 import { ignoredFilter } from './ignored-filter.ts'
 import { listingByRows } from './listing-by-rows.ts'
 import { listingPauses } from './listing-pauses.ts'
@@ -15,7 +18,10 @@ import { missingIndexes } from './missing-index.ts'
 import { noRollback } from './no-rollback.ts'
 import { pingPrimary } from './ping-primary.ts'
 import { repeatedRows } from './repeated-rows.ts'
+import { restartAfterFailover } from './restart-after-failover.ts'
+import { restartAfterOutage } from './restart-after-outage.ts'
 import { secondaryGate } from './secondary-gate.ts'
+import { slowFailover } from './slow-failover.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
 import { slowWrite } from './slow-write.ts'
@@ -54,6 +60,12 @@ export const DEFECTS: readonly Defect[] = [
   writesByOne,
   unindexedList,
   unsortedList,
+  restartAfterFailover,
+  commentsByOne,
+  slowFailover,
+  restartAfterOutage,
+  healthSaysHealthy,
+  auditGivesUp,
 ]
 
 export function defectById(id: string): Defect | undefined {

@@ -88,6 +88,11 @@ export function survived({ processes }: Episode): Judgement {
       )
 }
 
+/** In seconds, to what a stretch of operations can tell. */
+export function tenths(ms: number): number {
+  return Math.round(ms / 100) / 10
+}
+
 /** `since`: what is counted from, as the end of ‘… s after’. */
 export function recovered(
   claim: string,
@@ -98,7 +103,7 @@ export function recovered(
 ): Judgement {
   const finding = { claim, limit }
   if (back_ms !== null && back_ms <= limit.value) {
-    const measured = { value: Math.round(back_ms) / 1_000, unit: 's', label: `back after ${since}` }
+    const measured = { value: tenths(back_ms), unit: 's', label: `back after ${since}` }
     const because = `back ${(back_ms / 1_000).toFixed(1)} s after ${since}, limit ${limit.value / 1_000} s`
     return { finding: { ...finding, outcome: 'pass', because, measured }, wrong: [] }
   }

@@ -94,20 +94,22 @@ export function outboxComplete({ operations, trail, excused }: Input): Judgement
   const mails = trail?.outbox ?? null
   if (mails === null)
     return [unverified(complete, 'the outbox cannot be read'), unverified(once, 'the outbox cannot be read')]
+  const submitted = operations.filter(({ f, type, key }) => f === 'submit' && type === 'ok' && key !== null)
   const counts = new Map<string, number>()
+  // Of what is done once: a release may well be deployed twice.
   for (const { event, recipient, subject } of mails) {
+    if (!submitted.some((deed) => names(subject, deed))) continue
     const key = `${event} to ${recipient}: ${subject}`
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
-  const submitted = operations.filter(({ f, type, key }) => f === 'submit' && type === 'ok' && key !== null)
   const told_ = (deed: Operation) =>
     mails.some(({ event, subject }) => event === 'changeset_submitted' && names(subject, deed))
   const untold = submitted.filter((deed) => !told_(deed))
   const inexcusable = untold.filter((deed) => !isIn(deed, excused))
   const n = submitted.length
-  const named = mails.some(({ subject }) => submitted.some((deed) => names(subject, deed)))
   // Subjects without what they are about cannot be told apart: real's.
-  const twice = named ? [...counts].filter(([, count]) => count > 1) : []
+  const named = counts.size > 0
+  const twice = [...counts].filter(([, count]) => count > 1)
   return [
     n === 0
       ? unverified(complete, 'no changeset was submitted', 0)
@@ -125,7 +127,7 @@ export function outboxComplete({ operations, trail, excused }: Input): Judgement
       ? inapplicable(once, 'no mail names what it is about')
       : twice.length > 0
         ? failed(once, `${twice.length} mails stand twice in the outbox, first ${twice[0]![0].slice(0, 200)}`)
-        : passed(once, `${mails.length} mails`, mails.length),
+        : passed(once, `${counts.size} mails about changesets`, counts.size),
   ]
 }
 
