@@ -75,9 +75,10 @@ ${windows.map(
         html`<path class="grid" d="M${at(shown(value))} ${top}V${bottom}"/><text x="${at(shown(value))}" y="${bottom + 18}" text-anchor="middle">${axisText(value, { divisor: 1, unit: scale.unit }, ticks.step, index === ticks.values.length - 1)}</text>`,
     )}</g>
 ${lanes.map((lane, index) => drawLane(lane, chart.step_s, x, top + index * (LANE + LANE_GAP), right))}
+${labels.map((label) => html`<path class="mark-line" d="M${at(label.at)} ${label.row * LABEL_ROW + 4}V${bottom}"/>`)}
 ${labels.map(
   (label) =>
-    html`<path class="mark-line" d="M${at(label.at)} ${label.row * LABEL_ROW + 4}V${bottom}"/><text class="where" x="${at(label.fits ? label.at + 4 : label.at - 4)}" y="${14 + label.row * LABEL_ROW}" text-anchor="${label.fits ? 'start' : 'end'}">${label.text}</text>\n`,
+    html`<text class="where" x="${at(label.fits ? label.at + 4 : label.at - 4)}" y="${14 + label.row * LABEL_ROW}" text-anchor="${label.fits ? 'start' : 'end'}">${label.text}</text>\n`,
 )}</svg>`,
   )
 }
@@ -96,6 +97,13 @@ function drawLane(
   // A tenfold latency shall be seen, and a hundredfold not press everything else to the bottom.
   const y = scaleSqrt([0, Math.max(slowest, 1)], [bottom, top])
   const answered = points.filter((point): point is Point & { latency_ms: number } => point.latency_ms !== null)
+  // Where nothing was asked there is no line.
+  const stretches = answered.reduce<(typeof answered)[]>((all, point) => {
+    const before = all.at(-1)?.at(-1)
+    if (before === undefined || point.x - before.x > step_s * 1.5) all.push([point])
+    else all.at(-1)!.push(point)
+    return all
+  }, [])
   const path = line<Point & { latency_ms: number }>()
     .x((point) => x(point.x + step_s / 2))
     .y((point) => y(point.latency_ms))
@@ -104,7 +112,7 @@ function drawLane(
 <path class="grid" d="M${at(x(0))} ${bottom}H${right}"/>
 <g class="bars">${points.map((point) => bar(point, point.ok, 0, step_s, x, bottom, height, name))}</g>
 ${points.filter(({ failed }) => failed > 0).map((point) => bar(point, point.failed, point.ok, step_s, x, bottom, height, name, 'failed'))}
-<path class="trend" d="${path(answered) ?? ''}"/>
+<path class="trend" d="${stretches.map((stretch) => path(stretch) ?? '').join('')}"/>
 <text x="${right + 6}" y="${top + 14}">${count(Math.round((most / step_s) * 10) / 10)}/s</text>
 <text class="trend-name" x="${right + 6}" y="${top + 30}">${quantity(slowest, 'ms')}</text></g>
 `

@@ -183,9 +183,8 @@ async function readWhenSettled(run: Run, fixture: Fixture, { operations }: Recor
     const reading = await readApi(run, fixture, label)
     await readFiles(run, fixture, operations, reading)
     const isOpen = reading.rows.some(({ kind, state }) => kind === 'job' && (state === 'queued' || state === 'running'))
-    const isMissing = ledger({ operations, readings: [reading], fresh_write: true, there_before: [] }).some(
-      ({ finding }) => finding.outcome === 'fail',
-    )
+    const [lost] = ledger({ operations, readings: [reading], fresh_write: true, there_before: [] })
+    const isMissing = lost?.finding.outcome === 'fail'
     if ((!isOpen && !isMissing) || performance.now() > deadline) return reading
     await pass(LOOK_EVERY_MS, run.signal)
   }

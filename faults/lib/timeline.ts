@@ -4,7 +4,7 @@ import type { Chart } from '../../harness/check.ts'
 import { ascending, percentile } from '../../harness/statistics.ts'
 import { durationOf, inSpan, type Recovery } from './checkers/recovery.ts'
 import type { Episode } from './evidence.ts'
-import { CLASSES, type Operation } from './workload/history.ts'
+import { CLASSES, hasFailed, type Operation } from './workload/history.ts'
 
 type Timeline = Extract<Chart, { kind: 'timeline' }>
 
@@ -34,8 +34,8 @@ export function timelineOf(
       const answered = ascending(slice.filter(({ status }) => status !== 0).map(durationOf))
       points.push({
         x: at(from_ms),
-        ok: slice.filter(({ type }) => type === 'ok').length,
-        failed: slice.filter(({ type }) => type !== 'ok').length,
+        ok: slice.filter((one) => !hasFailed(one)).length,
+        failed: slice.filter(hasFailed).length,
         latency_ms: answered.length === 0 ? null : Math.round(percentile(answered, 0.9)),
       })
     }

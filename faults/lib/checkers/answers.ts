@@ -2,12 +2,9 @@
 // specified for it, and all of them in bounded time.
 
 import { ascending, percentile } from '../../../harness/statistics.ts'
-import type { Operation, OperationClass } from '../workload/history.ts'
+import { hasFailed, type Operation, type OperationClass } from '../workload/history.ts'
 import { failed, type Judgement, none, passed, told, unlessBusy, unverified } from './judgement.ts'
 import { durationOf, inSpan, type Span } from './recovery.ts'
-
-/** Refusals that belong to a flow, fault or not: a gate that is not open yet (HD83, HD90), a limit that is obeyed. */
-const OF_THE_FLOW = new Set([409, 429])
 
 /** Below this a class says nothing about having gone on. */
 const SAMPLES_MIN = 5
@@ -30,7 +27,7 @@ export function unaffected(
     if (n < SAMPLES_MIN || before.length < SAMPLES_MIN) {
       return unverified(claim, `${n} operations of ${name} are too few to tell, ${before.length} before`, n)
     }
-    const broken = meanwhile.filter(({ type, status }) => type !== 'ok' && !OF_THE_FLOW.has(status))
+    const broken = meanwhile.filter(hasFailed)
     if (broken.length > 0)
       return failed(claim, `${broken.length} of ${n} of ${name} failed, first ${told(broken[0]!)}`, broken, n)
     const usual = percentile(ascending(before.map(durationOf)), 0.9)
@@ -52,8 +49,7 @@ export function specifiedCodes(
   const { classes, span, statuses, codes } = input
   const claim = `what fails meanwhile is answered with ${statuses.join(' or ')}`
   const meant = inSpan(operations, span).filter(
-    ({ class: name, type, status }) =>
-      classes.includes(name) && type !== 'ok' && status !== 0 && !OF_THE_FLOW.has(status),
+    (one) => classes.includes(one.class) && hasFailed(one) && one.status !== 0,
   )
   const wrong = meant.filter(
     ({ status, code }) => !statuses.includes(status) || (codes !== undefined && !codes.includes(code ?? '')),

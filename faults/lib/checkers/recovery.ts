@@ -2,7 +2,7 @@
 // before, and until what had piled up was worked off. Where none was seen it is 'more than' what was waited for, never a number.
 
 import { ascending, percentile } from '../../../harness/statistics.ts'
-import type { Operation, OperationClass } from '../workload/history.ts'
+import { hasFailed, type Operation, type OperationClass } from '../workload/history.ts'
 
 export interface Span {
   from_ms: number
@@ -43,11 +43,11 @@ export function recoveryOf(
   const { baseline, from_ms, until_ms, classes } = input
   const meant = operations.filter((one) => classes.includes(one.class))
   const after = (moment: number | undefined) => (moment === undefined ? null : Math.max(0, moment - from_ms))
-  const firstSuccess = meant.find((one) => one.invoked_ms >= from_ms && one.type === 'ok')
+  const successes = meant.filter((one) => one.invoked_ms >= from_ms && one.type === 'ok')
   const back = firstStretch(meant, input, () => true)
   const stable = firstStretch(meant, input, (ofClass, name) => asFast(ofClass, inSpan(meant, baseline), name))
   return {
-    first_success_ms: after(firstSuccess?.ended_ms ?? undefined),
+    first_success_ms: after(successes.length === 0 ? undefined : firstAnswer(successes)),
     back_ms: after(back),
     stable_ms: after(stable),
     drained_ms: after(drained(operations, input)),
@@ -55,7 +55,7 @@ export function recoveryOf(
   }
 }
 
-/** The beginning of the first stretch in which every class is served as often as before, and none of its operations fails. */
+/** The first answer of the first stretch in which every class is served as often as before, and none of its operations fails. */
 function firstStretch(
   meant: readonly Operation[],
   { baseline, from_ms, until_ms, classes }: Parameters<typeof recoveryOf>[1],
@@ -68,18 +68,16 @@ function firstStretch(
     const good = classes.every((name) => {
       const ofClass = stretch.filter((one) => one.class === name)
       const usual = (before.filter((one) => one.class === name).length * STRETCH_MS) / baseline_ms
-      return (
-        ofClass.length >= Math.max(1, usual * SHARE_MIN) &&
-        ofClass.every(({ type }) => type === 'ok') &&
-        and(ofClass, name)
-      )
+      return ofClass.length >= Math.max(1, usual * SHARE_MIN) && !ofClass.some(hasFailed) && and(ofClass, name)
     })
-    if (good) {
-      // It began with the first of its operations.
-      return stretch[0]?.invoked_ms
-    }
+    // Whoever asked first in it may have waited: it counts from the first answer.
+    if (good) return firstAnswer(stretch)
   }
   return undefined
+}
+
+function firstAnswer(operations: readonly Operation[]): number {
+  return Math.min(...operations.map(({ ended_ms }) => ended_ms ?? Number.POSITIVE_INFINITY))
 }
 
 function asFast(ofClass: readonly Operation[], before: readonly Operation[], name: OperationClass): boolean {

@@ -99,6 +99,14 @@ export interface Operation extends Pick<Invoke, 'id' | 'process' | 'f' | 'class'
   saw: readonly Sighting[]
 }
 
+/** Refusals that belong to a flow, fault or not: a gate that is not open yet (HD83, HD90), a limit that is obeyed. */
+const OF_THE_FLOW = new Set([409, 429])
+
+/** Neither acknowledged nor refused as the flow has it. */
+export function hasFailed({ type, status }: Pick<Operation, 'type' | 'status'>): boolean {
+  return type !== 'ok' && !OF_THE_FLOW.has(status)
+}
+
 /** Every operation in the order of its beginning. What never ended is `info`. */
 export function operationsOf(lines: readonly unknown[]): Operation[] {
   demandSchema(HistorySchema, lines, 'the history')
