@@ -131,7 +131,7 @@ function backIn(seen: Seen, claim: string, limit: Parameters<typeof recovered>[2
   const { fault } = seen.episode
   if (fault === null || fault.observed_at_ms === null) return unverified(claim, 'the fault was not seen')
   const recovery = recoveryFrom(seen, fault.requested_at_ms)
-  return recovered(claim, recovery, limit, 'it was injected', seen.other_share_max)
+  return recovered(claim, recovery, limit, 'it was injected', seen)
 }
 
 function recoveryOfFirst(seen: readonly Seen[]) {

@@ -43,13 +43,7 @@ export const outageSurvived = faultCheck({
         ...databaseAway(seen, vacancies(seen.episode), limits),
         again_ms === null
           ? unverified(claim, 'the database was not seen to be there again')
-          : recovered(
-              claim,
-              recoveryFrom(seen, again_ms),
-              limits.back_ms_max!,
-              'the database was there again',
-              seen.other_share_max,
-            ),
+          : recovered(claim, recoveryFrom(seen, again_ms), limits.back_ms_max!, 'the database was there again', seen),
       ]
     },
     headline(seen, limits) {

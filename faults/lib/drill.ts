@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { HarnessError, TargetFailed } from '../../harness/errors.ts'
 import { waitForQuiet, watchOtherLoad } from '../../harness/other-load.ts'
 import type { Run } from '../../harness/run.ts'
+import { readApp } from '../../harness/target/conman/apps.ts'
+import { ConmanError } from '../../harness/target/conman.ts'
 import { ledger } from './checkers/ledger.ts'
 import { recoveryOf, type Span, STRETCH_MS } from './checkers/recovery.ts'
 import { startClock } from './clock.ts'
@@ -53,6 +55,7 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
   const fixture = await fixtureOf(run, sizes)
   const says = (text: string) => progress.say(`${name}: ${text}`)
   await demandHealth(run, name)
+  await demandService(run, fixture, name)
   await quietMachine(run, name)
 
   await using undo = new AsyncDisposableStack()
@@ -210,6 +213,22 @@ async function demandHealth(run: Run, name: string): Promise<void> {
       throw new TargetFailed(
         `before ${name} its health was HTTP ${answer.status}${said === '' ? '' : `: ${said}`} for ${HEALTHY_WITHIN_MS / 1_000} s`,
         'mend what is not healthy; after an earlier fault it should have recovered by itself',
+      )
+    }
+    await pass(LOOK_EVERY_MS, run.signal)
+  }
+}
+
+/** Nor does one that says that it is well and serves nobody. */
+async function demandService(run: Run, { app, adminToken }: Fixture, name: string): Promise<void> {
+  const deadline = performance.now() + HEALTHY_WITHIN_MS
+  for (;;) {
+    const { value } = await run.target.conman.attempt(adminToken, readApp(app.id))
+    if (!(value instanceof ConmanError)) return
+    if (performance.now() > deadline) {
+      throw new TargetFailed(
+        `before ${name} it served nothing for ${HEALTHY_WITHIN_MS / 1_000} s: ${value.message}`,
+        'mend it first; after an earlier fault it should have recovered by itself',
       )
     }
     await pass(LOOK_EVERY_MS, run.signal)

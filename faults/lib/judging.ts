@@ -25,6 +25,8 @@ export interface Seen {
   recovery: Recovery | null
   /** From the request of the fault to the end of what was watched; null in the control run. */
   disturbed: Span | null
+  /** Whether the load was made: where it was not, that something was not seen says nothing. */
+  loaded: boolean
   /** Of the machine, by others, from the fault on. Null where it is not known. */
   other_share_max: number | null
 }
@@ -110,6 +112,7 @@ function seenIn(episode: Episode, lines: Lines): Seen {
     operations,
     recovery: spans.recovery === null ? null : recoveryFrom({ episode, operations }, spans.recovery.from_ms),
     disturbed,
+    loaded: loaded(episode, operations).finding.outcome === 'pass',
     other_share_max: disturbed === null ? null : otherShareIn(episode, disturbed),
   }
 }

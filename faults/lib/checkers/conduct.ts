@@ -98,7 +98,7 @@ export function recovered(
   { back_ms, watched_ms }: Pick<Recovery, 'back_ms' | 'watched_ms'>,
   limit: Limit,
   since: string,
-  other_share_max: number | null,
+  { other_share_max, loaded }: { other_share_max: number | null; loaded: boolean },
 ): Judgement {
   const finding = { claim, limit }
   if (back_ms !== null && back_ms <= limit.value) {
@@ -108,11 +108,13 @@ export function recovered(
   }
   const took = back_ms === null ? `more than ${(watched_ms / 1_000).toFixed(0)} s` : `${(back_ms / 1_000).toFixed(1)} s`
   const because = `it took ${took} after ${since} to be back, limit ${limit.value / 1_000} s`
-  return back_ms === null && watched_ms < limit.value
-    ? {
-        finding: { ...finding, outcome: 'not-verified', because: `${because}, and nobody watched for as long` },
-        wrong: [],
-      }
+  const unknown = !loaded
+    ? 'and the load was not made that would have shown it'
+    : back_ms === null && watched_ms < limit.value
+      ? 'and nobody watched for as long'
+      : undefined
+  return unknown !== undefined
+    ? { finding: { ...finding, outcome: 'not-verified', because: `${because}, ${unknown}` }, wrong: [] }
     : unlessBusy({ finding: { ...finding, outcome: 'fail', because }, wrong: [] }, other_share_max)
 }
 
