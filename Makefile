@@ -74,6 +74,11 @@ security: ## every security check: run, judge, report; security-S19 for one
 
 security-%:
 	@$(call readiness,run $* --profile $(PROFILE) $(consent) $(ARGS))
+fault-F3: ## the primary of the database steps down, dies, and dies with what only it has
+	@$(call readiness,run F3 --profile $(PROFILE) $(consent) $(ARGS))
+
+fault-F4: ## all members of the database are stopped, and come back
+	@$(call readiness,run F4 --profile $(PROFILE) $(consent) $(ARGS))
 
 seed: ## seed the specified volume on a stack that is kept up, or on CONMAN_BASE_URL
 	@$(call readiness,seed $(ARGS))
@@ -133,3 +138,4 @@ typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
 
 .PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 security seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
+.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 fault-F3 fault-F4 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

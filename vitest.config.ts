@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'harness',
-          include: ['{harness,scenarios,checklist,security,seed,reports,test}/**/*.test.ts'],
+          include: ['{harness,scenarios,faults,checklist,security,seed,reports,test}/**/*.test.ts'],
         },
       },
       {

@@ -20,6 +20,7 @@ export type Capability =
   | 'git-control'
   | 'mongo-stepdown'
   | 'mongo-control'
+  | 'processes'
 
 export interface CapabilityInfo {
   /** As the end of ‘cannot reach …’. */
@@ -94,6 +95,10 @@ export const CAPABILITIES: Readonly<Record<Capability, CapabilityInfo>> = {
   'mongo-control': {
     what: 'a way to stop the database and start it again',
     handOver: 'CONMAN_HOOK_MONGO_STOP and CONMAN_HOOK_MONGO_START (hooks.mongo-stop, hooks.mongo-start)',
+  },
+  processes: {
+    what: 'each of its processes and of those that it stands on, to kill, freeze and start it alone',
+    handOver: 'CONMAN_SERVER_CMD: a Conman that the harness starts itself (command)',
   },
 }
 

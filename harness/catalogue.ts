@@ -7,6 +7,8 @@ import { databaseConcerns } from '../checklist/DC/check.ts'
 import { indexedLists, sortedByIndex } from '../checklist/GL-P4/check.ts'
 import { majorityWrites } from '../checklist/GL-R5/check.ts'
 import { requiredIndexes } from '../checklist/IX/check.ts'
+import { backAfterLoss, nothingLost, stepDownSurvived } from '../faults/F3/check.ts'
+import { outageSurvived, trailComplete } from '../faults/F4/check.ts'
 import { apiMixChecks } from '../scenarios/api-mix/check.ts'
 import { jobMixChecks } from '../scenarios/job-mix/check.ts'
 import { concurrentEdits, editsAudited, openModel, sampleAsWritten } from '../scenarios/L1/check.ts'
@@ -52,6 +54,11 @@ export const CATALOGUE: readonly AnyCheck[] = [
   indexedLists,
   sortedByIndex,
   ...roleChecks,
+  stepDownSurvived,
+  nothingLost,
+  backAfterLoss,
+  outageSurvived,
+  trailComplete,
   // Last: by then everything has been used that is ever used.
   ...requiredIndexes,
 ]

@@ -86,6 +86,21 @@ export type Chart =
       limit?: { value: number; label: string }
       marks?: { value: number; label: string }[]
     }
+  | {
+      /** What happened to each of several things at the same time. All times in seconds since its beginning. */
+      kind: 'timeline'
+      title: string
+      /** How long a point stands for. */
+      step_s: number
+      until_s: number
+      lanes: {
+        name: string
+        /** Where nothing happened there is no point. `latency_ms`: nine of ten within; null: nothing was answered. */
+        points: { x: number; ok: number; failed: number; latency_ms: number | null }[]
+      }[]
+      windows: { from: number; to: number; label: string }[]
+      marks: { at: number; label: string }[]
+    }
 
 export interface Table {
   title: string
@@ -171,8 +186,11 @@ export interface Check<E> {
   onlyByName?: true
   /** The one place for the check's numbers; keyed by `Limit.name`. */
   limits: Limit[]
-  evaluate(evidence: E, limits: Limits): Verdict
+  evaluate(evidence: E, limits: Limits, lines?: Lines): Verdict
 }
+
+/** The lines that were gathered into a file beside the evidence (`Run.appendLine`), in their order. */
+export type Lines = (file: string) => unknown[]
 
 /** The check's limits after the user's overrides, by name. */
 export type Limits = Readonly<Record<string, Limit>>

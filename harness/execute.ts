@@ -110,7 +110,11 @@ async function gatherOne(gatherer: Gatherer<unknown>, run: Run, folder: RunFolde
   }
   try {
     const watched: (() => Promise<ServerSideLoad>)[] = []
-    const evidence = await gatherer.gather({ ...run, keepBeside: (load) => watched.push(load) })
+    const evidence = await gatherer.gather({
+      ...run,
+      keepBeside: (load) => watched.push(load),
+      appendLine: (file, value) => folder.appendJsonLine(`${gatherer.id}/${file}`, value),
+    })
     demandSchema(gatherer.schema, evidence, `the evidence of ${gatherer.id}`)
     const loads = await Promise.all(watched.map((load) => load()))
     folder.writeJson(`${gatherer.id}/evidence.json`, evidence)

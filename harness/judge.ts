@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { type AnyCheck, CATALOGUE } from './catalogue.ts'
-import type { Limits, Verdict } from './check.ts'
-import { EXIT } from './errors.ts'
-import { brokenSeals, demandSchema, readJsonFile } from './evidence/store.ts'
+import type { Limits, Lines, Verdict } from './check.ts'
+import { EXIT, UsageError } from './errors.ts'
+import { brokenSeals, demandSchema, readJsonFile, readJsonLines } from './evidence/store.ts'
 import { type CheckDetails, type CheckResult, type Plan, PlanSchema, type Verdicts } from './result.ts'
 import { SERVER_SIDE_FILE, type ServerSide, ServerSideSchema } from './server-side/evidence.ts'
 import { withServerSide } from './server-side/shown.ts'
@@ -129,14 +129,18 @@ function evaluateFrom(path: string, evidenceFile: string, planned: Plan['checks'
   demandSchema(check.gatherer.schema, evidence, join(path, evidenceFile))
   // The limits are the run's own, as they stood in its plan: overrides and all.
   const limits: Limits = Object.fromEntries(planned.limits.map((limit) => [limit.name, limit]))
-  return evaluateSafely(check, evidence, limits)
+  return evaluateSafely(check, evidence, limits, (file) => readJsonLines(join(path, planned.gatherer, file)))
 }
 
-/** A check that throws says nothing about the target: not verified, and the harness's fault. */
-export function evaluateSafely(check: AnyCheck, evidence: unknown, limits: Limits): Verdict {
+/**
+ * A check that throws says nothing about the target: not verified, and the harness's fault. Lines that cannot be read are
+ * the same as evidence that cannot: an error.
+ */
+export function evaluateSafely(check: AnyCheck, evidence: unknown, limits: Limits, lines: Lines = () => []): Verdict {
   try {
-    return check.evaluate(evidence, limits)
+    return check.evaluate(evidence, limits, lines)
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause
     return unverified(
       `the check itself failed: ${cause instanceof Error ? cause.message : String(cause)}`,
       'this is a fault of the harness: report it with the run’s evidence',

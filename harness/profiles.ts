@@ -97,6 +97,32 @@ export interface Profile {
     /** Of each. Together below one job a second, the specified runner's poll interval (E06). */
     rate_per_minute: number
   }
+  /** The load under which every fault is injected (faults/lib). */
+  faults: {
+    /** Who write, each in a workspace of their own. */
+    users: number
+    /** Who make temporary environments, one after the other. */
+    tenants: number
+    /** Apps whose changes are released and deployed, one release after the other. */
+    release_apps: number
+    /** Operations a second of each class of the open mix. */
+    rates: Record<'git-read' | 'git-write' | 'plain-read' | 'plain-write' | 'jobs', number>
+    /** Without a fault: the control run, and before each fault. */
+    control_s: number
+    baseline_s: number
+    /** After the recovery. */
+    settled_s: number
+    /** The longest that a recovery is waited for: beyond every limit on it. */
+    recovery_s_max: number
+  }
+  F3: {
+    /** How long a primary writes alone before it is killed. */
+    writes_ahead_s: number
+  }
+  F4: {
+    /** How long no member of the database is there. */
+    outage_s: number
+  }
   'GL-P4': {
     /** Rows beside which the lists of the collections that grow for ever are looked at. E12 §4.3: a million. */
     documents: number
@@ -130,6 +156,12 @@ const SCALE = {
 const API_MIX = { users: 50, rate_per_s: 50, duration_s: 90 }
 const JOB_MIX = { of_each: 310, rate_per_minute: 24 }
 
+const RATES = { 'git-read': 4, 'git-write': 3, 'plain-read': 5, 'plain-write': 5, jobs: 2 }
+const FAULTS = { users: 12, tenants: 1, release_apps: 1, rates: RATES, recovery_s_max: 60 }
+const FAULTS_SMOKE = { ...FAULTS, control_s: 8, baseline_s: 6, settled_s: 5 }
+const FAULTS_STANDARD = { ...FAULTS, release_apps: 2, control_s: 20, baseline_s: 15, settled_s: 15 }
+const FAULTS_GOLIVE = { ...FAULTS_STANDARD, control_s: 60, baseline_s: 30, settled_s: 30, recovery_s_max: 120 }
+
 export const PROFILES: Record<ProfileName, Profile> = {
   smoke: {
     name: 'smoke',
@@ -152,6 +184,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     },
     'api-mix': { ...API_MIX, duration_s: 8 },
     'job-mix': { ...JOB_MIX, of_each: 12 },
+    faults: FAULTS_SMOKE,
+    F3: { writes_ahead_s: 1.5 },
+    F4: { outage_s: 8 },
     'GL-P4': { documents: 20_000 },
   },
   standard: {
@@ -168,6 +203,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     scale: SCALE,
     'api-mix': API_MIX,
     'job-mix': JOB_MIX,
+    faults: FAULTS_STANDARD,
+    F3: { writes_ahead_s: 3 },
+    F4: { outage_s: 30 },
     'GL-P4': { documents: 100_000 },
   },
   golive: {
@@ -184,6 +222,9 @@ export const PROFILES: Record<ProfileName, Profile> = {
     scale: SCALE,
     'api-mix': API_MIX,
     'job-mix': JOB_MIX,
+    faults: FAULTS_GOLIVE,
+    F3: { writes_ahead_s: 5 },
+    F4: { outage_s: 75 },
     'GL-P4': { documents: 1_000_000 },
   },
 }

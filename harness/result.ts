@@ -245,6 +245,27 @@ export const CheckDetailsSchema = Type.Object(
           limit: Type.Optional(Type.Object({ value: Type.Number(), label: Type.String() })),
           marks: Type.Optional(Type.Array(Type.Object({ value: Type.Number(), label: Type.String() }))),
         }),
+        Type.Object({
+          kind: Type.Literal('timeline'),
+          title: Type.String(),
+          step_s: Type.Number(),
+          until_s: Type.Number(),
+          lanes: Type.Array(
+            Type.Object({
+              name: Type.String(),
+              points: Type.Array(
+                Type.Object({
+                  x: Type.Number(),
+                  ok: Type.Integer(),
+                  failed: Type.Integer(),
+                  latency_ms: Type.Union([Type.Number(), Type.Null()]),
+                }),
+              ),
+            }),
+          ),
+          windows: Type.Array(Type.Object({ from: Type.Number(), to: Type.Number(), label: Type.String() })),
+          marks: Type.Array(Type.Object({ at: Type.Number(), label: Type.String() })),
+        }),
       ]),
     ),
     tables: Type.Array(

@@ -37,6 +37,8 @@ export interface Run {
   readonly keepBeside?: (load: () => Promise<ServerSideLoad>) => void
   /** Who makes the loads, where that is not a k6 beside this harness. */
   readonly elsewhere?: Elsewhere
+  /** Adds a line of JSON to a file beside the evidence; it is there when the next thing happens. A check reads it as `Lines`. */
+  appendLine(file: string, value: unknown): void
   /** The limits of a check after the user's overrides. */
   limits(check: string, of: readonly Limit[]): Limits
 }

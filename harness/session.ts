@@ -97,6 +97,8 @@ export async function openSession(id: string, options: SessionOptions): Promise<
       return () => reaper.unregisterGroup(pid)
     },
     ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
+    // A session that is no run keeps nothing.
+    appendLine: () => {},
     limits: (check, of) => applyOverrides(check, of, options.overrides),
   }
   const owned = undo.move()

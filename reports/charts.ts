@@ -7,6 +7,7 @@ import { line } from 'd3-shape'
 import type { CheckDetails } from '../harness/result.ts'
 import { count, limitValue, plural, quantity, type Scale, scaleFor } from './format.ts'
 import { html, type Markup } from './html.ts'
+import { timeline } from './timeline.ts'
 import { clip } from './visible.ts'
 
 type Chart = CheckDetails['charts'][number]
@@ -14,12 +15,12 @@ type OverTime = Extract<Chart, { kind: 'over-time' }>
 type Distribution = Extract<Chart, { kind: 'distribution' }>
 type Point = OverTime['points'][number]
 
-const WIDTH = 520
+export const WIDTH = 520
 const HEIGHT = 270
 const BOTTOM = HEIGHT - 26
-const LABEL_ROW = 16
+export const LABEL_ROW = 16
 // Wide enough for a character of the larger type that a phone gets, so that labels never touch there either.
-const CHARACTER = 8
+export const CHARACTER = 8
 
 /** A median of fewer samples jumps with each of them. */
 const MEDIAN_SAMPLES_MIN = 20
@@ -36,8 +37,8 @@ const DOTS_MIN = 200
 const DENSE_FROM = 800
 /** Of a thinned picture, at least these stay because they are the ones a reader asks about. */
 const SLOWEST_KEPT = 50
-const TITLE_CHARACTERS = 160
-const LABEL_CHARACTERS = 40
+export const TITLE_CHARACTERS = 160
+export const LABEL_CHARACTERS = 40
 // A limit far above all samples would press them into the bottom line; it is named above the picture instead.
 const LIMIT_IN_PICTURE = 12
 
@@ -46,10 +47,17 @@ export function dotsPerChart(charts: number): number {
 }
 
 export function drawChart(chart: Chart, dots: number): Markup {
-  return chart.kind === 'over-time' ? overTime(chart, dots) : distribution(chart)
+  switch (chart.kind) {
+    case 'over-time':
+      return overTime(chart, dots)
+    case 'distribution':
+      return distribution(chart)
+    case 'timeline':
+      return timeline(chart)
+  }
 }
 
-function figure(title: string, caption: string, drawing: Markup): Markup {
+export function figure(title: string, caption: string, drawing: Markup): Markup {
   return html`
 <figure>
 <figcaption><b>${clip(title, TITLE_CHARACTERS)}</b><br><span class="muted">${caption}</span></figcaption>
@@ -58,7 +66,7 @@ ${drawing}
 }
 
 /** One unit for a whole axis; only its last tick names it. */
-function axisText(value: number, scale: Scale, step: number, last: boolean): string {
+export function axisText(value: number, scale: Scale, step: number, last: boolean): string {
   const shown = value / scale.divisor
   const digits = Math.max(0, -Math.floor(Math.log10(step / scale.divisor) + 1e-9))
   const number = shown === 0 ? '0' : shown.toFixed(Math.min(digits, 6))
@@ -66,12 +74,12 @@ function axisText(value: number, scale: Scale, step: number, last: boolean): str
   return last && scale.unit !== '' ? `${grouped}\u202F${clip(scale.unit, 12)}` : grouped
 }
 
-function ticksOf(axis: ScaleLinear<number, number>, wanted: number): { values: number[]; step: number } {
+export function ticksOf(axis: ScaleLinear<number, number>, wanted: number): { values: number[]; step: number } {
   const values = axis.ticks(wanted)
   return { values, step: (values[1] ?? 1) - (values[0] ?? 0) || 1 }
 }
 
-const at = (value: number): string => String(Math.round(value * 10) / 10)
+export const at = (value: number): string => String(Math.round(value * 10) / 10)
 
 function valueAxis(
   y: ScaleLinear<number, number>,
@@ -95,7 +103,7 @@ function baseAxis(x: ScaleLinear<number, number>, texts: string[], values: numbe
 }
 
 /** Puts labels into as few rows as they need without touching, each beside its own place. */
-function stackLabels(labels: { at: number; text: string }[], left: number, right: number) {
+export function stackLabels(labels: { at: number; text: string }[], left: number, right: number) {
   const ends: number[] = []
   return labels
     .toSorted((a, b) => a.at - b.at)

@@ -21,6 +21,7 @@ const WORDS: Readonly<Record<Capability, string>> = {
   logs: 'logs',
   'jwt-secret': 'token secret',
   configuration: 'start-up',
+  processes: 'single processes',
 }
 
 /** A capability of another version is shown by its own name. */

@@ -140,6 +140,8 @@ figcaption { line-height: 1.4; }
 .dots circle:hover, .dots.dense circle:hover { fill-opacity: 1; }
 .bars rect { fill: var(--data-soft); fill-opacity: .6; }
 .bars rect:hover { fill-opacity: 1; }
+.lanes .failed { stroke: none; fill: var(--fail); fill-opacity: .85; }
+.lanes .trend { stroke-width: 1.5; }
 .window { fill: var(--ink); fill-opacity: .07; }
 .trend { stroke: var(--data); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .trend.p99 { stroke-dasharray: 1 4; }

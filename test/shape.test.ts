@@ -80,6 +80,11 @@ describe('the catalogue', () => {
         "S16.alike SHOULD What another app has is answered like what does not exist",
         "GL-S10 MUST Every route lets in whom the matrix lets in, and nobody else",
         "GL-S10.form SHOULD Refusals come in their specified form",
+        "F3 MUST A failover of the database is survived, told, and over within seconds, and nothing acknowledged is lost",
+        "F3.loss MUST Whatever ends the primary of the database, nothing that was acknowledged is lost",
+        "F3.back SHOULD After the primary of the database died or froze, all goes on within 45 seconds",
+        "F4 MUST An outage of the database is told and survived, and ends by itself",
+        "F4.trail SHOULD After an outage of the database the audit log and the mails are as complete as before",
         "IX1 MUST apps are told apart by name: find an app by its name",
         "IX2 MUST apps are told apart by repo_path: find an app by its repository",
         "IX3 MUST app_memberships are told apart by user_id and app_id: look up a membership",
@@ -207,11 +212,12 @@ describe('imports point one way', () => {
         'reports/',
       ],
     },
+    { from: 'faults/', never: ['harness/cli/', 'harness/catalogue.ts', 'reference/', 'reports/'] },
     { from: 'harness/', never: ['reference/'] },
   ]
 
-  const sources = ['harness', 'scenarios', 'checklist', 'security', 'seed', 'reference', 'reports'].flatMap((folder) =>
-    filesUnder(folder, '.ts'),
+  const sources = ['harness', 'scenarios', 'faults', 'checklist', 'security', 'seed', 'reference', 'reports'].flatMap(
+    (folder) => filesUnder(folder, '.ts'),
   )
 
   test.each(rules)('$from does not import what stands above it', ({ from, never }) => {

@@ -5,7 +5,16 @@ import { Type } from 'typebox'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { UsageError } from '../errors.ts'
 import { Redactor } from './redact.ts'
-import { brokenSeals, demandSchema, findRun, newRunId, openRunsFolder, RunFolder, readJsonFile } from './store.ts'
+import {
+  brokenSeals,
+  demandSchema,
+  findRun,
+  newRunId,
+  openRunsFolder,
+  RunFolder,
+  readJsonFile,
+  readJsonLines,
+} from './store.ts'
 
 let root: string
 beforeEach(() => {
@@ -75,4 +84,19 @@ test('runs are found by id, by path and as latest', () => {
   expect(findRun(root, 'latest')).toBe(join(root, 'r1'))
   expect(findRun('elsewhere', run.path)).toBe(join(root, 'r1'))
   expect(() => findRun(root, 'r2')).toThrow(UsageError)
+})
+
+test('lines are there at once, redacted, and read back whole or not at all', () => {
+  const redactor = new Redactor()
+  redactor.add('hunter22hunter22')
+  const folder = new RunFolder(root, redactor)
+  folder.appendJsonLine('F4/outage.jsonl', { token: 'hunter22hunter22' })
+  folder.appendJsonLine('F4/outage.jsonl', { id: 2 })
+  const path = join(root, 'F4/outage.jsonl')
+  expect(readJsonLines(path)).toEqual([{ token: '[redacted]' }, { id: 2 }])
+  writeFileSync(path, '{"id":1}\n{"id":')
+  expect(() => readJsonLines(path)).toThrow(/cut short/)
+  writeFileSync(path, '{"id":1}\nno\n')
+  expect(() => readJsonLines(path)).toThrow(/line 2, is no JSON/)
+  expect(() => readJsonLines(join(root, 'none.jsonl'))).toThrow(UsageError)
 })

@@ -51,6 +51,8 @@ export class RunFolder {
   readonly id: string
   readonly path: string
   readonly #redactor: Redactor
+  /** Files of lines that have their folder. */
+  readonly #begun = new Set<string>()
 
   constructor(path: string, redactor: Redactor) {
     this.path = path
@@ -84,6 +86,8 @@ export class RunFolder {
   appendJsonLine(name: string, value: unknown): void {
     const path = join(this.path, name)
     try {
+      if (!this.#begun.has(name)) mkdirSync(dirname(path), { recursive: true })
+      this.#begun.add(name)
       appendFileSync(path, `${JSON.stringify(this.#redactor.json(value))}\n`)
     } catch (cause) {
       throw new EvidenceNotWritten(
@@ -180,6 +184,21 @@ export function brokenSeals(run: string): string[] | null {
     if (!present.delete(name) || sha256OfFile(join(run, name)) !== hash) broken.push(name)
   }
   return [...broken, ...present].sort()
+}
+
+/** Reads a file of JSON lines; one clear error for one that is missing, cut short or holds something else. */
+export function readJsonLines(path: string): unknown[] {
+  if (!existsSync(path)) throw new UsageError(`${path} is missing`, 'the run’s folder is incomplete: run again')
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const rest = lines.pop()
+  if (rest !== '') throw new UsageError(`${path} is cut short`, 'the run was ended while it was written: run again')
+  return lines.map((line, index) => {
+    try {
+      return JSON.parse(line)
+    } catch {
+      throw new UsageError(`${path}, line ${index + 1}, is no JSON`, 'the file was altered: run again')
+    }
+  })
 }
 
 /** Reads a JSON file of a run; one clear error for a file that is missing, cut short or no JSON. */

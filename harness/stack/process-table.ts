@@ -61,6 +61,13 @@ function statOf(pid: number): Stat | undefined {
   }
 }
 
+/** `T`: stopped, `Z`: a zombie, by proc(5)'s letters. `undefined` when there is no such process. */
+export function stateOf(pid: number): string | undefined {
+  if (onLinux) return statOf(pid)?.state
+  const state = spawnSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim()
+  return state ? state[0] : undefined
+}
+
 export interface MarkedProcess extends ProcessIdentity {
   group: number
 }

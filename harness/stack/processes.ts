@@ -54,6 +54,8 @@ export class ManagedProcess implements AsyncDisposable {
   #logOffset = 0
   #starts = 0
   #handedOver = false
+  /** On top of the spec's, from the next start on. */
+  #extraEnv: Readonly<Record<string, string>> = {}
   /** Groups of earlier starts, which may hold children that outlived their leader. */
   #groups = new Set<number>()
 
@@ -106,7 +108,7 @@ export class ManagedProcess implements AsyncDisposable {
       const child = spawn(command, args, {
         detached: true,
         stdio: ['ignore', log, log],
-        env: { ...minimalEnvironment(), ...this.spec.env, [MARKER]: this.#reaper.stackId },
+        env: { ...minimalEnvironment(), ...this.spec.env, ...this.#extraEnv, [MARKER]: this.#reaper.stackId },
         ...(cwd === undefined ? {} : { cwd }),
       })
       this.#child = child
@@ -227,6 +229,12 @@ export class ManagedProcess implements AsyncDisposable {
   async restart(signal?: AbortSignal): Promise<void> {
     await this.stop()
     await this.start(signal)
+  }
+
+  /** The same with these variables on top of its own, until it is restarted with others. */
+  async restartWith(env: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void> {
+    this.#extraEnv = env
+    await this.restart(signal)
   }
 
   /** From here on it is not ours to end: the reaper keeps it. */

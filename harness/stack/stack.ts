@@ -78,6 +78,8 @@ export interface StackAddresses {
   databaseName: string
   /** `host:port` of the git backend, past Toxiproxy. */
   gitAddress: string
+  /** Of the git backend's back door, which scripts its answers and tells the calls that came. */
+  gitControlUrl: string
   gitStorage: string
   outboxFile: string
   /** Where deployments note what they did (effects.ts). */
@@ -314,8 +316,8 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
         ...(options.electionTimeout_ms === undefined ? {} : { electionTimeout_ms: options.electionTimeout_ms }),
       }),
     )
-    const gitPort = await freePort()
-    const git = owned.use(gitBackend(gitPort, layout, tools.git.path, reaper))
+    const [gitPort, gitControlPort] = await Promise.all([freePort(), freePort()])
+    const git = owned.use(gitBackend(gitPort, gitControlPort, layout, tools.git.path, reaper))
     const relayPort = await freePort()
     const mongoPorts = replicaSet.members.map((member) => member.port)
     const relay = owned.use(socksRelay(relayPort, mongoPorts, logDir, reaper))
@@ -336,6 +338,7 @@ async function startOnce(options: StackOptions, signal?: AbortSignal): Promise<S
       mongoUri: replicaSet.uri,
       databaseName: DATABASE_NAME,
       gitAddress: `127.0.0.1:${gitPort}`,
+      gitControlUrl: `http://127.0.0.1:${gitControlPort}`,
       toxiproxyUrl: toxiproxy.url,
       proxyPorts: toxiproxy.ports,
       adminEmail: ADMIN_EMAIL,
@@ -472,8 +475,9 @@ function socksRelay(port: number, mongoPorts: number[], logDir: string, reaper: 
   )
 }
 
-function gitBackend(port: number, layout: Layout, git: string, reaper: Reaper): ManagedProcess {
-  const args = ['serve', '--storage', layout.gitStorage, '--listen', `127.0.0.1:${port}`, '--git', git]
+function gitBackend(port: number, controlPort: number, layout: Layout, git: string, reaper: Reaper): ManagedProcess {
+  const listen = ['--listen', `127.0.0.1:${port}`, '--control', `127.0.0.1:${controlPort}`]
+  const args = ['serve', '--storage', layout.gitStorage, ...listen, '--git', git]
   return new ManagedProcess(
     {
       name: 'git-backend',

@@ -106,7 +106,24 @@ export class Conman {
   /** What the call asks for, or why not: throws for nothing that a target does. */
   async attempt<T>(token: string | undefined, call: Call<T>): Promise<{ answer: HttpAnswer; value: T | ConmanError }> {
     this.#tell(call, 'intent', () => null)
-    const answer = await this.#patiently(token, call)
+    return this.#conclude(token, call, await this.#patiently(token, call))
+  }
+
+  /** One request, never asked again whatever becomes of it: for whoever keeps a history of each. Throws as `attempt` does. */
+  async once<T>(
+    token: string | undefined,
+    call: Call<T>,
+    within_ms: number,
+  ): Promise<{ answer: HttpAnswer; value: T | ConmanError }> {
+    this.#tell(call, 'intent', () => null)
+    return this.#conclude(token, call, await this.#send(token, call, within_ms))
+  }
+
+  async #conclude<T>(
+    token: string | undefined,
+    call: Call<T>,
+    answer: HttpAnswer,
+  ): Promise<{ answer: HttpAnswer; value: T | ConmanError }> {
     this.onAnswer?.(call, answer)
     const value = await this.#read(token, call, answer)
     if (answer.status >= 200 && answer.status <= 299) {
@@ -292,21 +309,26 @@ export class Conman {
     }
   }
 
-  /** A request that waits where the target says 429: limits are obeyed, not fought. */
-  async #patiently(token: string | undefined, call: Call<unknown>): Promise<HttpAnswer> {
+  async #send(token: string | undefined, call: Call<unknown>, within_ms?: number): Promise<HttpAnswer> {
     const query = new URLSearchParams(call.query).toString()
     const path = query === '' ? call.path : `${call.path}?${query}`
+    return this.http.request(call.method, path, {
+      ...(token === undefined ? {} : { token }),
+      // Most routes of real want a JSON body, be it an empty one (http-api §1.9).
+      ...(call.method === 'GET' ? {} : { body: call.body ?? {} }),
+      ...(call.rawBody === undefined ? {} : { rawBody: call.rawBody }),
+      ...(call.headers === undefined ? {} : { headers: call.headers }),
+      ...(within_ms === undefined ? {} : { within_ms }),
+      signal: this.#signal,
+    })
+  }
+
+  /** A request that waits where the target says 429: limits are obeyed, not fought. */
+  async #patiently(token: string | undefined, call: Call<unknown>): Promise<HttpAnswer> {
     const again = { '429': 0, '502 on a write': 0, 'no answer': 0 } as Record<RetryReason, number>
     let limited_ms = 0
     for (;;) {
-      const answer = await this.http.request(call.method, path, {
-        ...(token === undefined ? {} : { token }),
-        // Most routes of real want a JSON body, be it an empty one (http-api §1.9).
-        ...(call.method === 'GET' ? {} : { body: call.body ?? {} }),
-        ...(call.rawBody === undefined ? {} : { rawBody: call.rawBody }),
-        ...(call.headers === undefined ? {} : { headers: call.headers }),
-        signal: this.#signal,
-      })
+      const answer = await this.#send(token, call)
       const retry = this.#retryOf(call, answer, again, limited_ms)
       if (retry === undefined) return answer
       again[retry.reason] += 1

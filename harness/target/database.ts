@@ -34,6 +34,8 @@ export interface FindOptions {
   limit?: number
   /** What decides when something was there: no member that may be behind is asked. */
   readPreference?: 'primary'
+  /** Only what no failover can undo. */
+  readConcern?: 'majority'
 }
 
 export class DatabaseWitness implements AsyncDisposable {
@@ -91,8 +93,10 @@ export class DatabaseWitness implements AsyncDisposable {
   }
 
   async find(collection: string, filter: Document, options: FindOptions = {}): Promise<Document[]> {
+    // A secondary's majority may be an older one.
+    const where = options.readConcern === undefined ? {} : { readPreference: 'primary' as const }
     return await this.#collection(collection)
-      .find(filter, { ...options, maxTimeMS: READ_WITHIN_MS })
+      .find(filter, { ...options, ...where, maxTimeMS: READ_WITHIN_MS })
       .toArray()
   }
 

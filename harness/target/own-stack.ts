@@ -114,6 +114,7 @@ export async function openOwnStack(options: OwnStackOptions, opening: Opening): 
     mongo: { uri: stack.mongoUri, database: stack.databaseName },
     database,
     ...(unreachable.has('effects') ? {} : { effects: new EffectsLedger(stack.addresses.effectsFile) }),
+    stack,
     handedOver: handedOver(stack, options.source),
     settings,
     fixtures: fixturesIn(mongo, stack),

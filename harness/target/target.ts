@@ -6,6 +6,7 @@ import type { Consent } from '../consent.ts'
 import type { Redactor } from '../evidence/redact.ts'
 import type { Fingerprint } from '../result.ts'
 import type { EffectsLedger } from '../stack/effects.ts'
+import type { Stack } from '../stack/stack.ts'
 import type { ToxiproxyAccess } from './beside.ts'
 import type { App, Conman } from './conman.ts'
 import type { DatabaseWitness } from './database.ts'
@@ -37,6 +38,8 @@ export interface Target extends AsyncDisposable {
   readonly effects?: EffectsLedger
   /** The user's commands that stop and start its parts; absent where there is none, and on a stack of our own. */
   readonly hooks?: Hooks
+  /** What the harness started for it: for the injectors of faults alone, which ask for the capability `processes`. */
+  readonly stack?: Stack
   /** What else a user handed over for a URL. A check asks for the capability first. */
   readonly handedOver?: HandedOver
   /** Certificates (PEM) of the private authority that vouches for it: for children that talk to it themselves. */

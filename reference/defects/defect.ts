@@ -25,6 +25,14 @@ export function withOptions(store: Store, name: keyof Documents, options: Collec
   return { ...store, data: { ...store.data, [name]: store.db.collection(name, options) } }
 }
 
+/** Tells whenever the driver hears something else of the members of the database: how many are there, whether one takes writes. */
+export function onTopology({ db }: Store, tell: (seen: { members: number; primary: boolean }) => void): void {
+  db.client.on('topologyDescriptionChanged', ({ newDescription }) => {
+    const types = [...newDescription.servers.values()].map(({ type }) => type)
+    tell({ members: types.filter((type) => type !== 'Unknown').length, primary: types.includes('RSPrimary') })
+  })
+}
+
 /** Whether a defect strikes at this path: one path in `n`, always the same ones. */
 export function strikes(path: string, n: number): boolean {
   return createHash('sha256').update(path).digest().readUInt32BE() % n === 0

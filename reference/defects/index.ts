@@ -1,12 +1,14 @@
 /** The known defects, by the order of the checks that catch them. */
 
 import { alteredEdit } from './altered-edit.ts'
+import { auditGivesUp } from './audit-gives-up.ts'
 import { auditMissing } from './audit-missing.ts'
 import { auditUnacknowledged } from './audit-unacknowledged.ts'
 import { bare429 } from './bare-429.ts'
 import { bodyIdUnchecked } from './body-id-unchecked.ts'
 import { claimsByOne } from './claims-by-one.ts'
 import { commentAuditMissing } from './comment-audit-missing.ts'
+import { commentsByOne } from './comments-by-one.ts'
 import { cutShortTree } from './cut-short-tree.ts'
 import type { Defect } from './defect.ts'
 import { deployedInName } from './deployed-in-name.ts'
@@ -16,6 +18,7 @@ import { emptyPoll } from './empty-poll.ts'
 import { failingDeployments } from './failing-deployments.ts'
 import { forbiddenToken } from './forbidden-token.ts'
 import { freeForAll } from './free-for-all.ts'
+import { healthSaysHealthy } from './health-says-healthy.ts'
 import { ignoredFilter } from './ignored-filter.ts'
 import { leakingList } from './leaking-list.ts'
 import { leftOutChangeset } from './left-out-changeset.ts'
@@ -42,13 +45,16 @@ import { releaseUnaudited } from './release-unaudited.ts'
 import { removedMembersRead } from './removed-members-read.ts'
 import { reorderForgotten } from './reorder-forgotten.ts'
 import { repeatedRows } from './repeated-rows.ts'
+import { restartAfterFailover } from './restart-after-failover.ts'
+import { restartAfterOutage } from './restart-after-outage.ts'
 import { roleFromToken } from './role-from-token.ts'
 import { scanningQueries } from './scanning-query.ts'
-import { secondaryGate } from './secondary-gate.ts'
+import { secondaryGate, secondaryGate } from './secondary-gate.ts'
 import { secretAcrossApps } from './secret-across-apps.ts'
 import { selfPromotion } from './self-promotion.ts'
 import { sharedThrottle } from './shared-throttle.ts'
 import { slowComments } from './slow-comments.ts'
+import { slowFailover } from './slow-failover.ts'
 import { slowFiftieth } from './slow-fiftieth.ts'
 import { slowHistory } from './slow-history.ts'
 import { slowListing } from './slow-listing.ts'
@@ -135,6 +141,12 @@ export const DEFECTS: readonly Defect[] = [
   removedMembersRead,
   roleFromToken,
   forbiddenToken,
+  restartAfterFailover,
+  commentsByOne,
+  slowFailover,
+  restartAfterOutage,
+  healthSaysHealthy,
+  auditGivesUp,
 ]
 
 export function defectById(id: string): Defect | undefined {

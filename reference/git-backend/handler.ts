@@ -13,6 +13,7 @@ import {
   type sendUnaryData,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import { type CallControl, dropped, holdBack, messagesMax } from './control.ts'
 import { GitProcessError } from './git/batch-process.ts'
 import { GitCommandError } from './git/program.ts'
 import type { Log } from './log.ts'
@@ -72,12 +73,13 @@ export function implementation(
   definition: ServiceDefinition,
   methods: Methods,
   log: Log,
+  control?: CallControl,
 ): UntypedServiceImplementation {
   const handlers: UntypedServiceImplementation = {}
   for (const [name, method] of Object.entries(methods)) {
     const path = definition[name]?.path
     if (path === undefined) throw new Error(`the protocol has no method ${name}`)
-    handlers[name] = handler(path, method, log)
+    handlers[name] = handler(path, method, { log, control })
   }
   return handlers
 }
@@ -91,14 +93,20 @@ async function afterReset(): Promise<void> {
   await nextTurn()
 }
 
-/** Every call of every method passes here, and only here. */
+interface Around {
+  log: Log
+  control: CallControl | undefined
+}
+
+/** Every call of every method passes here, and only here. `run` is told how many messages of its answer may pass. */
 async function invoke<Result>(
   path: string,
-  call: EventEmitter,
-  log: Log,
-  run: (context: CallContext) => Promise<Result>,
+  call: EventEmitter & { getDeadline(): Date | number },
+  { log, control }: Around,
+  run: (context: CallContext, messages_max: number | undefined) => Promise<Result>,
 ): Promise<{ result: Result } | { error: ServiceError }> {
   const startedAt_ms = performance.now()
+  const seen = control?.begin(path, call.getDeadline())
   const controller = new AbortController()
   const { signal } = controller
   call.on('cancelled', () => controller.abort())
@@ -112,9 +120,13 @@ async function invoke<Result>(
     signal.throwIfAborted()
   }
   try {
-    return { result: await run({ method: path, signal, confirm }) }
+    if (seen !== undefined) await holdBack(seen, signal)
+    const result = await run({ method: path, signal, confirm }, seen && messagesMax(seen))
+    if (seen !== undefined) control?.end(seen, Code.OK)
+    return { result }
   } catch (error) {
     const status = toStatus(error, controller.signal)
+    if (seen !== undefined) control?.end(seen, status.code)
     log(status.code === Code.INTERNAL ? 'error' : 'info', 'call failed', {
       method: path,
       code: Code[status.code],
@@ -144,25 +156,24 @@ function isReceiveError(error: unknown): error is Error & { code: Code } {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code in Code
 }
 
-function handler(path: string, method: Method, log: Log): UntypedServiceImplementation[string] {
+function handler(path: string, method: Method, around: Around): UntypedServiceImplementation[string] {
   switch (method.kind) {
     case 'unary':
       return async (call: ServerUnaryCall<object, object>, callback: sendUnaryData<object>) => {
-        reply(callback, await invoke(path, call, log, (context) => method.handle(call.request as never, context)))
+        const run = (context: CallContext) => method.handle(call.request as never, context)
+        reply(callback, await invoke(path, call, around, wholly(run)))
       }
     case 'client-stream':
       return async (call: ServerReadableStream<object, object>, callback: sendUnaryData<object>) => {
-        reply(
-          callback,
-          await invoke(path, call, log, (context) => method.handle(receive(call, context.signal), context)),
-        )
+        const run = (context: CallContext) => method.handle(receive(call, context.signal), context)
+        reply(callback, await invoke(path, call, around, wholly(run)))
       }
     case 'server-stream':
       return async (call: ServerWritableStream<object, object>) => {
         finish(
           call,
-          await invoke(path, call, log, (context) =>
-            send(call, method.handle(call.request as never, context), context.signal),
+          await invoke(path, call, around, (context, messages_max) =>
+            send(call, method.handle(call.request as never, context), context.signal, messages_max),
           ),
         )
       }
@@ -170,11 +181,20 @@ function handler(path: string, method: Method, log: Log): UntypedServiceImplemen
       return async (call: ServerDuplexStream<object, object>) => {
         finish(
           call,
-          await invoke(path, call, log, (context) =>
-            send(call, method.handle(receive(call, context.signal), context), context.signal),
+          await invoke(path, call, around, (context, messages_max) =>
+            send(call, method.handle(receive(call, context.signal), context), context.signal, messages_max),
           ),
         )
       }
+  }
+}
+
+/** An answer of one message, which passes or is lost. */
+function wholly(run: (context: CallContext) => Promise<object>) {
+  return async (context: CallContext, messages_max: number | undefined): Promise<object> => {
+    const result = await run(context)
+    if (messages_max !== undefined && messages_max < 1) throw dropped()
+    return result
   }
 }
 
@@ -207,9 +227,16 @@ async function* receive(
 }
 
 /** Sends as fast as the caller takes it. */
-async function send(call: ResponseStream, responses: AsyncIterable<object>, signal: AbortSignal): Promise<void> {
+async function send(
+  call: ResponseStream,
+  responses: AsyncIterable<object>,
+  signal: AbortSignal,
+  messages_max = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  let sent = 0
   for await (const response of responses) {
     signal.throwIfAborted()
+    if (sent++ >= messages_max) throw dropped()
     if (!call.write(response)) await drained(call, signal)
   }
 }

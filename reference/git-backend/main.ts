@@ -21,6 +21,7 @@ await yargs(hideBin(process.argv))
       command
         .option('storage', { type: 'string', demandOption: true, describe: 'Directory of the storage `default`' })
         .option('listen', { type: 'string', default: '127.0.0.1:8075', describe: 'Address and port, in clear text' })
+        .option('control', { type: 'string', describe: 'Address and port of a back door for tests of its callers' })
         .option('git', { type: 'string', default: 'git', describe: 'The git program' }),
     (options) => serve(options),
   )
@@ -28,7 +29,12 @@ await yargs(hideBin(process.argv))
   .strict()
   .parseAsync()
 
-async function serve(options: { storage: string; listen: string; git: string }): Promise<void> {
+async function serve(options: {
+  storage: string
+  listen: string
+  git: string
+  control?: string | undefined
+}): Promise<void> {
   try {
     const backend = await startGitBackend({ ...options, log })
     let closing = false

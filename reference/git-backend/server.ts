@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { CallControl, serveControl } from './control.ts'
 import { Git } from './git/program.ts'
 import { Storage } from './git/storage.ts'
 import { implementation, type Methods } from './handler.ts'
@@ -22,12 +23,16 @@ export interface GitBackendOptions {
   listen: string
   /** The git program. */
   git: string
+  /** Where the back door for tests listens (`host:port`); without it there is none. */
+  control?: string | undefined
   log: Log
 }
 
 export interface GitBackend {
   /** `host:port` as bound. */
   address: string
+  /** Of the back door, where there is one. */
+  controlAddress: string | undefined
   storage: Storage
   /** Lets calls in progress finish, then ends every git process. */
   close(): Promise<void>
@@ -52,6 +57,7 @@ export async function startGitBackend({
   storage: directory,
   listen,
   git: program,
+  control: controlAt,
   log,
 }: GitBackendOptions): Promise<GitBackend> {
   await checkStorage(directory)
@@ -70,6 +76,7 @@ export async function startGitBackend({
   }
   services['grpc.health.v1.Health'] = healthService(Object.keys(services))
 
+  const control = controlAt === undefined ? undefined : new CallControl()
   const server = new Server({
     'grpc.max_receive_message_length': RECEIVE_BYTES_MAX,
     'grpc.max_send_message_length': -1,
@@ -77,16 +84,19 @@ export async function startGitBackend({
   })
   for (const [name, methods] of Object.entries(services)) {
     const definition = servedService(name)
-    server.addService(definition, implementation(definition, methods, log))
+    server.addService(definition, implementation(definition, methods, log, control))
   }
   const port = await bind(server, listen).catch(async (error: unknown) => {
     await git.close()
     throw error
   })
+  const door = control && controlAt !== undefined ? await serveControl(controlAt, control) : undefined
   return {
+    controlAddress: door?.address,
     address: `${listen.slice(0, listen.lastIndexOf(':'))}:${port}`,
     storage,
     close: async () => {
+      await door?.close()
       await shutDown(server)
       await storage.close()
       await git.close()

@@ -27,7 +27,7 @@ export interface TemporaryBackend extends AsyncDisposable {
   createRepository(): Promise<RepositoryMessage>
 }
 
-export async function startTemporaryBackend(program = 'git'): Promise<TemporaryBackend> {
+export async function startTemporaryBackend(program = 'git', control?: string): Promise<TemporaryBackend> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'git-backend-test-')))
   const storage = join(root, 'storage')
   mkdirSync(storage)
@@ -36,6 +36,7 @@ export async function startTemporaryBackend(program = 'git'): Promise<TemporaryB
     storage,
     listen: '127.0.0.1:0',
     git: program,
+    control,
     log: (_level, message, fields) => {
       if (message === 'call failed') failures.push(fields as unknown as LoggedFailure)
     },
