@@ -13,7 +13,7 @@ const ALL_BUT_HEALTH = CLASSES.filter((name) => name !== 'health')
 
 /** `away`: when there was nobody to write to. */
 export function databaseAway(seen: Seen, away: readonly Span[], limits: Limits): Judgement[] {
-  const { episode, operations, disturbed, other_share_max } = seen
+  const { episode, operations, disturbed } = seen
   const { fault } = episode
   const over_ms = away.at(-1)?.to_ms ?? fault?.confirmed_at_ms ?? null
   if (fault === null || disturbed === null || over_ms === null) {
@@ -38,7 +38,7 @@ export function databaseAway(seen: Seen, away: readonly Span[], limits: Limits):
     goesOnAnswering(operations, disturbed),
   ]
   return [
-    ...inTime.map((one) => unlessBusy(one, other_share_max)),
+    ...inTime.map((one) => unlessBusy(one, episode.other_load, disturbed)),
     specifiedCodes(operations, { classes: ALL_BUT_HEALTH, span: disturbed, statuses: [500, 503] }),
     survived(episode),
   ]

@@ -1,6 +1,7 @@
 // A whole drill on a real stack, as small as it can be: without a fault, and with the git backend cut off. What it brings home is
 // whole, has its shape, and is right.
 
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demandSchema } from '../../harness/evidence/store.ts'
 import { PROFILES } from '../../harness/profiles.ts'
@@ -13,6 +14,7 @@ import { healthTruthful } from './checkers/health.ts'
 import { ledger } from './checkers/ledger.ts'
 import { drill } from './drill.ts'
 import { type Episode, EpisodeSchema } from './evidence.ts'
+import { configured } from './injectors/configuration.ts'
 import { harmOf } from './injectors/fault.ts'
 import { cut } from './injectors/toxics.ts'
 import { type Operation, operationsOf } from './workload/history.ts'
@@ -82,7 +84,7 @@ describe('a drill', () => {
       classes: ['plain-read', 'plain-write'],
       baseline,
       harm,
-      other_share_max: 1,
+      other_load: [{ ...harm, share: 1 }],
     })
     for (const { finding } of others) expect(finding.outcome, finding.because).not.toBe('fail')
     const [named] = healthTruthful({
@@ -102,4 +104,17 @@ describe('a drill', () => {
     for (const { finding } of ledger({ operations, ...episode }))
       expect(finding, finding.because).toMatchObject({ outcome: 'pass' })
   })
+})
+
+test('Conman with other variables for a while, and then as it was', async () => {
+  const { stack } = session.run.target
+  const environment = () => readFileSync(`/proc/${stack!.api.pid}/environ`, 'latin1').split('\0')
+  const before = stack!.api.pid
+  {
+    await using _ = await configured(session.run, { CONMAN_RUNNER_STALE_SECONDS: '7' })
+    expect(stack!.api.pid).not.toBe(before)
+    expect(environment()).toContain('CONMAN_RUNNER_STALE_SECONDS=7')
+  }
+  expect(environment()).not.toContain('CONMAN_RUNNER_STALE_SECONDS=7')
+  expect((await session.run.target.conman.health()).status).toBe(200)
 })

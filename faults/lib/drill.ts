@@ -100,7 +100,8 @@ export async function drill(run: Run, { name, fault, hold_ms, overWithin_ms, mea
     const over_ms = record.over_at_ms ?? record.healed_at_ms ?? clock.now()
     broken = { from_ms: record.requested_at_ms, to_ms: over_ms }
     recovery = { from_ms: over_ms, to_ms: over_ms }
-    await recovered(over_ms)
+    // After what never was there is nothing to recover from.
+    if (record.observed_at_ms !== null) await recovered(over_ms)
     recovery.to_ms = clock.now()
   }
   const settled: Span = { from_ms: clock.now(), to_ms: 0 }

@@ -3,7 +3,7 @@
 
 import type { Check, Limits, Lines, Requirement, Table, Verdict } from '../../harness/check.ts'
 import { verdictOf } from '../../harness/verdict.ts'
-import { everyKind, injected, loaded, otherShareIn, undisturbed } from './checkers/conduct.ts'
+import { everyKind, injected, loaded, undisturbed } from './checkers/conduct.ts'
 import { type Judgement, of, told } from './checkers/judgement.ts'
 import { noLeaks } from './checkers/leaks.ts'
 import { ledger } from './checkers/ledger.ts'
@@ -27,8 +27,6 @@ export interface Seen {
   disturbed: Span | null
   /** Whether the load was made: where it was not, that something was not seen says nothing. */
   loaded: boolean
-  /** Of the machine, by others, from the fault on. Null where it is not known. */
-  other_share_max: number | null
 }
 
 export interface Claims {
@@ -113,7 +111,6 @@ function seenIn(episode: Episode, lines: Lines): Seen {
     recovery: spans.recovery === null ? null : recoveryFrom({ episode, operations }, spans.recovery.from_ms),
     disturbed,
     loaded: loaded(episode, operations).finding.outcome === 'pass',
-    other_share_max: disturbed === null ? null : otherShareIn(episode, disturbed),
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { ascending, percentile } from '../../../harness/statistics.ts'
 import { hasFailed, type Operation, type OperationClass } from '../workload/history.ts'
-import { failed, type Judgement, none, passed, told, unlessBusy, unverified } from './judgement.ts'
+import { failed, type Judgement, none, type OtherLoad, passed, told, unlessBusy, unverified } from './judgement.ts'
 import { durationOf, inSpan, type Span } from './recovery.ts'
 
 /** Below this a class says nothing about having gone on. */
@@ -15,9 +15,9 @@ const LATENCY_MARGIN_MS = 100
 
 export function unaffected(
   operations: readonly Operation[],
-  input: { classes: readonly OperationClass[]; baseline: Span; harm: Span; other_share_max: number | null },
+  input: { classes: readonly OperationClass[]; baseline: Span; harm: Span; other_load: OtherLoad },
 ): Judgement[] {
-  const { classes, baseline, harm, other_share_max } = input
+  const { classes, baseline, harm, other_load } = input
   return classes.map((name) => {
     const claim = `${name} goes on as before`
     const ofClass = operations.filter((one) => one.class === name)
@@ -36,7 +36,8 @@ export function unaffected(
     if (now <= usual * LATENCY_RATIO + LATENCY_MARGIN_MS) return passed(claim, `${n} of ${n}, ${figure}`, n)
     return unlessBusy(
       failed(claim, `${name} is slower by more than ${LATENCY_RATIO} times: ${figure}`, [], n),
-      other_share_max,
+      other_load,
+      harm,
     )
   })
 }

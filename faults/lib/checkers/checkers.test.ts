@@ -249,7 +249,7 @@ describe('health', () => {
 describe('answers', () => {
   const baseline = { from_ms: 0, to_ms: 5_000 }
   const harm = { from_ms: 5_000, to_ms: 10_000 }
-  const input = { classes: ['plain-read' as const], baseline, harm, other_share_max: 0 }
+  const input = { classes: ['plain-read' as const], baseline, harm, other_load: [] }
   const all = () => steady(['plain-read', 'git-read'], { to_ms: 10_000 })
   const meanwhile = (operations = all()) =>
     operations.filter((one) => one.class === 'plain-read' && one.invoked_ms >= 5_000)
@@ -262,7 +262,9 @@ describe('answers', () => {
     const slow = all()
     for (const one of meanwhile(slow)) one.ended_ms = one.invoked_ms + 400
     expect(unaffected(slow, input)[0]!.finding.outcome).toBe('fail')
-    expect(unaffected(slow, { ...input, other_share_max: 0.8 })[0]!.finding.outcome).toBe('not-verified')
+    expect(unaffected(slow, { ...input, other_load: [{ ...harm, share: 0.8 }] })[0]!.finding.outcome).toBe(
+      'not-verified',
+    )
     expect(unaffected(all().slice(0, 55), input)[0]!.finding.outcome).toBe('not-verified')
   })
 
@@ -292,9 +294,27 @@ describe('answers', () => {
   })
 })
 
-test('what a busy machine may have done is not held against the target, and a pass stays one', () => {
-  const failing = goesOnAnswering([operation(unanswered)], { from_ms: 0, to_ms: 1 })
-  expect(unlessBusy(failing, 0.9).finding).toMatchObject({ outcome: 'not-verified' })
-  expect(unlessBusy(failing, 0.1).finding.outcome).toBe('fail')
-  expect(unlessBusy(failing, null).finding.outcome).toBe('fail')
+describe('a busy machine', () => {
+  const span = { from_ms: 0, to_ms: 10_000 }
+  const busy = { from_ms: 0, to_ms: 1_000, share: 0.9 }
+  const calm = { from_ms: 1_000, to_ms: 10_000, share: 0.1 }
+  const broken = (...at_ms: number[]) =>
+    goesOnAnswering(
+      at_ms.map((invoked_ms) => operation({ ...unanswered, invoked_ms })),
+      span,
+    )
+
+  test('excuses what was broken while it was busy, and nothing else', () => {
+    expect(unlessBusy(broken(500), [busy, calm], span).finding).toMatchObject({ outcome: 'not-verified' })
+    expect(unlessBusy(broken(500, 5_000), [busy, calm], span).finding.outcome).toBe('fail')
+    expect(unlessBusy(broken(500), [], span).finding.outcome).toBe('fail')
+    const well = goesOnAnswering([operation()], span)
+    expect(unlessBusy(well, [busy], span).finding.outcome).toBe('pass')
+  })
+
+  test('excuses what no operation broke when it was busy for half of the time', () => {
+    const late = { finding: { claim: 'c', outcome: 'fail' as const, because: 'late' }, wrong: [] }
+    expect(unlessBusy(late, [busy, calm], span).finding.outcome).toBe('not-verified')
+    expect(unlessBusy(late, [busy, calm, calm], span).finding.outcome).toBe('fail')
+  })
 })

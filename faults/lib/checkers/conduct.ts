@@ -4,7 +4,7 @@
 import type { Limit } from '../../../harness/check.ts'
 import type { Episode } from '../evidence.ts'
 import { hasFailed, type Operation, type OperationClass } from '../workload/history.ts'
-import { failed, type Judgement, none, passed, unlessBusy, unverified } from './judgement.ts'
+import { failed, inapplicable, type Judgement, none, passed, unlessBusy, unverified } from './judgement.ts'
 import { inSpan, type Recovery, type Span } from './recovery.ts'
 
 /** Of what the rates make in as long a time: a machine that is too busy makes fewer, and then the phase says nothing. */
@@ -73,7 +73,9 @@ export function undisturbed(operations: readonly Operation[]): Judgement {
 /** Conman's own processes are the ones that were there before. */
 export function survived({ processes }: Episode): Judgement {
   const claim = 'no process of it ended'
-  if (processes === null) return unverified(claim, 'its processes cannot be seen')
+  // Elsewhere its answers tell it: one that ends breaks its connections, and refuses new ones until it is there again.
+  if (processes === null)
+    return inapplicable(claim, 'its processes cannot be seen; that it goes on answering stands for it')
   const changed = processes.before.filter(
     (before) =>
       !processes.after.some(({ name, pid, running }) => name === before.name && pid === before.pid && running),
@@ -98,7 +100,7 @@ export function recovered(
   { back_ms, watched_ms }: Pick<Recovery, 'back_ms' | 'watched_ms'>,
   limit: Limit,
   since: string,
-  { other_share_max, loaded }: { other_share_max: number | null; loaded: boolean },
+  { episode, disturbed, loaded }: { episode: Pick<Episode, 'other_load'>; disturbed: Span | null; loaded: boolean },
 ): Judgement {
   const finding = { claim, limit }
   if (back_ms !== null && back_ms <= limit.value) {
@@ -115,11 +117,9 @@ export function recovered(
       : undefined
   return unknown !== undefined
     ? { finding: { ...finding, outcome: 'not-verified', because: `${because}, ${unknown}` }, wrong: [] }
-    : unlessBusy({ finding: { ...finding, outcome: 'fail', because }, wrong: [] }, other_share_max)
-}
-
-/** Null where it is not known. */
-export function otherShareIn({ other_load }: Pick<Episode, 'other_load'>, { from_ms, to_ms }: Span): number | null {
-  const touching = other_load.filter((slice) => slice.to_ms >= from_ms && slice.from_ms <= to_ms)
-  return touching.length === 0 ? null : Math.max(...touching.map(({ share }) => share))
+    : unlessBusy(
+        { finding: { ...finding, outcome: 'fail', because }, wrong: [] },
+        episode.other_load,
+        disturbed ?? { from_ms: 0, to_ms: 0 },
+      )
 }

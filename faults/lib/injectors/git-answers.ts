@@ -36,16 +36,20 @@ export function gitAnswers(id: string, title: string, scripts: Scripts): Fault {
     needs: ['processes'],
     inject(site) {
       const door = doorOf(site.run.target)
-      const before = door.number
+      let scripted = false
+      const script = async (next: Scripts) => {
+        await door.script(next)
+        scripted = next === scripts
+      }
       return inject(
         site,
         { id, title },
         {
-          strike: () => door.script(scripts),
+          strike: () => script(scripts),
           // That the script holds, its own word says; that calls met it, the attempts.
-          observe: async () => ((await before) >= 0 ? ['the git backend took the script'] : undefined),
-          undo: () => door.script({}),
-          confirm: async () => ['the git backend answers as it is'],
+          observe: () => (scripted ? ['the git backend took the script'] : undefined),
+          undo: () => script({}),
+          confirm: () => (scripted ? undefined : ['the git backend answers as it is']),
         },
       )
     },

@@ -84,13 +84,16 @@ export function deathOf(process: ManagedProcess, signal: AbortSignal) {
     },
     observe: () =>
       pid !== undefined && startOf(pid) !== started ? [`${process.name}: process ${pid} is gone`] : undefined,
+    // One that never died is left alone: ending it now would be another fault.
     async undo() {
-      await process.restart(signal)
+      if (!process.running) await process.restart(signal)
     },
     confirm: () =>
-      process.running && process.pid !== pid
-        ? [`${process.name}: process ${process.pid} runs in the place of ${pid}`]
-        : undefined,
+      !process.running
+        ? undefined
+        : process.pid === pid
+          ? [`${process.name}: process ${pid} was never gone`]
+          : [`${process.name}: process ${process.pid} runs in the place of ${pid}`],
   }
 }
 

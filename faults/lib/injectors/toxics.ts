@@ -67,6 +67,8 @@ function said(toxic: Toxic): string {
   }
 }
 
+const ANSWER_WITHIN_MS = 5_000
+
 /** Ours among the toxics that somebody else may have put there. */
 const TOXIC_NAME = 'readiness'
 
@@ -94,7 +96,9 @@ function wayOf({ handedOver, stack }: Target, role: ProxyRole): Way {
   const go = async () => goThrough((await proxy()).listen, role, stack !== undefined)
   // The client leaves the toxics of a proxy out.
   const word = async (): Promise<'down' | 'spoiled' | 'open'> => {
-    const answer = await fetch(`${toxiproxy.url}/proxies/${encodeURIComponent(name)}`)
+    const answer = await fetch(`${toxiproxy.url}/proxies/${encodeURIComponent(name)}`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    })
     const { enabled, toxics } = (await answer.json()) as { enabled: boolean; toxics: { name: string }[] }
     return !enabled ? 'down' : toxics.some((toxic) => toxic.name === TOXIC_NAME) ? 'spoiled' : 'open'
   }
