@@ -3,7 +3,7 @@
 
 import { type Static, Type } from 'typebox'
 
-const Outcome = Type.Union([
+export const Outcome = Type.Union([
   Type.Literal('pass'),
   Type.Literal('fail'),
   Type.Literal('not-verified'),
@@ -21,7 +21,7 @@ const Measured = Type.Object(
   },
   { additionalProperties: false },
 )
-const Limit = Type.Object(
+export const LimitSchema = Type.Object(
   {
     name: Type.String(),
     value: Type.Number(),
@@ -38,7 +38,7 @@ const Finding = Type.Object(
     outcome: Outcome,
     because: Type.String(),
     measured: Type.Optional(Measured),
-    limit: Type.Optional(Limit),
+    limit: Type.Optional(LimitSchema),
     n: Type.Optional(Type.Integer()),
     wanted: Type.Optional(Type.String()),
     got: Type.Optional(Type.String()),
@@ -132,7 +132,7 @@ export const PlanSchema = Type.Object(
           failure_title: Type.String(),
           gatherer: Type.String(),
           requirement: Requirement,
-          limits: Type.Array(Limit),
+          limits: Type.Array(LimitSchema),
         },
         { additionalProperties: false },
       ),
@@ -159,7 +159,7 @@ export const CheckResultSchema = Type.Object(
     outcome: Outcome,
     because: Type.String(),
     measured: Type.Union([Measured, Type.Null()]),
-    limit: Type.Union([Limit, Type.Null()]),
+    limit: Type.Union([LimitSchema, Type.Null()]),
     n: Type.Union([Type.Integer(), Type.Null()]),
     verified_by: Type.Array(Type.String()),
     findings: Type.Array(Finding),

@@ -6,6 +6,7 @@ import { visible } from '../../reports/visible.ts'
 import { EXIT, HarnessError, Interrupted, UsageError } from '../errors.ts'
 import { reasonOf } from '../evidence/store.ts'
 import { HARNESS_VERSION } from '../version.ts'
+import { baselines } from './baselines.ts'
 import { bench } from './bench.ts'
 import { bundle } from './bundle.ts'
 import { clean } from './clean.ts'
@@ -47,6 +48,7 @@ try {
     .command(prove)
     .command(list)
     .command(compare)
+    .command(baselines)
     .command(runs)
     .command(prune)
     .command(clean)
