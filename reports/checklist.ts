@@ -18,7 +18,7 @@ const FINDINGS_SHOWN_MAX = 300
 
 // An id's letters name its part of the catalogue.
 const PARTS: readonly { prefix: RegExp; title: string }[] = [
-  { prefix: /^L\d/, title: 'Load' },
+  { prefix: /^(L\d|(api|job)-mix|scale\.)/, title: 'Load' },
   { prefix: /^F\d/, title: 'Faults' },
   { prefix: /^S\d/, title: 'Security' },
   { prefix: /^SLO/, title: 'Service levels' },

@@ -29,6 +29,7 @@ code, pre { font: .9em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liber
 td, th, dd, dt, code { unicode-bidi: isolate; }
 .muted, cite, summary, caption, thead th { color: var(--muted); font-size: var(--small); }
 .id { font-weight: 600; font-variant-numeric: tabular-nums; text-decoration: none; white-space: nowrap; }
+th > .id { white-space: normal; overflow-wrap: anywhere; }
 a.id:hover { text-decoration: underline; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .phone { display: none; }
