@@ -15,7 +15,7 @@ const COMPONENTS_MAX = 20
 const WORD_CHARACTERS_MAX = 60
 
 export async function pollHealth(
-  parts: { conman: Conman; recorder: Recorder; firstProcess: number },
+  parts: { conman: Conman; recorder: Recorder; firstProcess: number; broke(cause: unknown): void },
   stop: AbortSignal,
 ): Promise<void> {
   const open = new Set<Promise<unknown>>()
@@ -33,7 +33,7 @@ export async function pollHealth(
         call: health(),
         shows: componentsIn,
       })
-        .catch(() => {})
+        .catch(parts.broke)
         .finally(() => {
           open.delete(work)
           idle.push(process)

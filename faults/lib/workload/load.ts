@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Static, Type } from 'typebox'
+import { HarnessError } from '../../../harness/errors.ts'
 import type { Run } from '../../../harness/run.ts'
 import { Conman } from '../../../harness/target/conman.ts'
 import { HttpClient } from '../../../harness/target/http.ts'
@@ -61,9 +62,14 @@ export function startLoad(
   const stopStories = new AbortController()
   const stopHealth = new AbortController()
   const until = (ends: AbortController) => AbortSignal.any([ends.signal, signal])
-  const mix = new Mix({ conman, recorder, fixture, label, firstProcess: FIRST.mix })
+  const faults: unknown[] = []
+  // Whatever ends with the run is its end; anything else that is thrown is ours, and the load is not what it says.
+  const broke = (cause: unknown) => {
+    if (!signal.aborted) faults.push(cause)
+  }
+  const mix = new Mix({ conman, recorder, fixture, label, firstProcess: FIRST.mix, broke })
   const stories: StoryFacts[] = []
-  const teller = { conman, recorder, clock, stop: until(stop), cut: until(stopStories) }
+  const teller = { conman, recorder, clock, stop: until(stop), cut: until(stopStories), broke }
   const told = [
     ...fixture.releaseApps.map((app, index) => {
       const stage: Stage = { previous: undefined, current: undefined }
@@ -80,18 +86,18 @@ export function startLoad(
     }),
   ]
   const mixed = mix.run(rates, until(stop))
-  const polled = pollHealth({ conman, recorder, firstProcess: FIRST.health }, until(stopHealth))
+  const polled = pollHealth({ conman, recorder, firstProcess: FIRST.health, broke }, until(stopHealth))
 
   return {
     conman,
     async stop(within_ms) {
       stop.abort()
       const cut = setTimeout(() => stopStories.abort(), within_ms)
-      // What a story throws is the run's end: it shows in the history as what has no end.
       await Promise.allSettled([mixed, mix.drained(), ...told])
       clearTimeout(cut)
       stopHealth.abort()
       await polled
+      if (faults.length > 0) throw ownFault(faults[0])
       return {
         rates: { ...rates },
         users: fixture.writers.length,
@@ -105,4 +111,11 @@ export function startLoad(
       await Promise.allSettled([mixed, mix.drained(), polled, ...told])
     },
   }
+}
+
+/** No verdict is derived from a load that broke. */
+function ownFault(cause: unknown): HarnessError {
+  if (cause instanceof HarnessError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new HarnessError(`the load broke off: ${message}`, 'this is a fault of the harness: report it', { cause })
 }

@@ -21,6 +21,7 @@ beforeAll(async () => {
   http = new HttpClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { connections: 200 })
 })
 afterAll(async () => {
+  expect(broken).toEqual([])
   await http[Symbol.asyncDispose]()
   server.closeAllConnections()
   server.close()
@@ -42,9 +43,12 @@ const fixture = {
 } as unknown as Fixture
 const RATES: Rates = { 'git-read': 0, 'git-write': 20, 'plain-read': 0, 'plain-write': 20, jobs: 0 }
 
+const broken: unknown[] = []
+const broke = (cause: unknown) => void broken.push(cause)
+
 async function load(for_ms: number) {
   const recorder = new Recorder(startClock(), () => {})
-  const mix = new Mix({ conman: new Conman(http), recorder, fixture, label: 'k', firstProcess: 10 })
+  const mix = new Mix({ conman: new Conman(http), recorder, fixture, label: 'k', firstProcess: 10, broke })
   await mix.run(RATES, AbortSignal.timeout(for_ms))
   return { mix, operations: recorder.operations }
 }

@@ -41,13 +41,23 @@ export class Mix {
   readonly #recorder: Recorder
   readonly #fixture: Fixture
   readonly #label: string
+  readonly #broke: (cause: unknown) => void
   readonly #open = new Set<Promise<void>>()
   /** Processes that wait for nothing, the longest idle one first. Each is one user's, for good. */
   readonly #idle: { number: number; user: Writer; from_ms: number }[]
   #processes: number
   #number = 0
 
-  constructor(parts: { conman: Conman; recorder: Recorder; fixture: Fixture; label: string; firstProcess: number }) {
+  /** `broke` is told what no target can have done. */
+  constructor(parts: {
+    conman: Conman
+    recorder: Recorder
+    fixture: Fixture
+    label: string
+    firstProcess: number
+    broke(cause: unknown): void
+  }) {
+    this.#broke = parts.broke
     this.#conman = parts.conman
     this.#recorder = parts.recorder
     this.#fixture = parts.fixture
@@ -98,8 +108,7 @@ export class Mix {
           process.from_ms = performance.now() + restOf(answer.headers['retry-after'])
         }
       })
-      // The run was interrupted: the history stays as it is.
-      .catch(() => {})
+      .catch(this.#broke)
       .finally(() => {
         this.#open.delete(work)
         this.#idle.push(process)

@@ -20,7 +20,17 @@ async function told(answers: HttpAnswer[], story: (step: Steps) => Promise<unkno
   const into: StoryFacts[] = []
   let outcome: unknown
   const never = new AbortController().signal
-  const teller = { conman: new Conman(http), recorder, clock: startClock(), process: 1, stop: stop.signal, cut: never }
+  const broken: unknown[] = []
+  const broke = (cause: unknown) => void broken.push(cause)
+  const teller = {
+    conman: new Conman(http),
+    recorder,
+    clock: startClock(),
+    process: 1,
+    stop: stop.signal,
+    cut: never,
+    broke,
+  }
   await tell(teller, 'it', into, async (step) => {
     stop.abort()
     outcome = await story(step)
@@ -28,7 +38,8 @@ async function told(answers: HttpAnswer[], story: (step: Steps) => Promise<unkno
   return {
     outcome,
     types: recorder.operations.map(({ type, status }) => `${type} ${status}`),
-    abandoned: into[0]!.abandoned,
+    abandoned: into[0]?.abandoned,
+    broken,
   }
 }
 
@@ -56,4 +67,9 @@ test('what will never be is given up, and said', async () => {
     ),
   )
   expect(never.abandoned).toBe('comment: it is gone')
+})
+
+test('what no target can have done ends the stories, and is told', async () => {
+  const cause = new TypeError('no such thing')
+  expect(await told([], () => Promise.reject(cause))).toMatchObject({ broken: [cause], abandoned: undefined })
 })

@@ -36,9 +36,11 @@ export interface Teller {
   /** When it is aborted no story begins; one that has begun has until `cut`. */
   stop: AbortSignal
   cut: AbortSignal
+  /** Told what no target can have done; nothing more is asked then. */
+  broke(cause: unknown): void
 }
 
-/** Stories of a kind, one after the other, until it is stopped. */
+/** Stories of a kind, one after the other, until it is stopped. Never rejects. */
 export async function tell(
   teller: Teller,
   story: string,
@@ -52,7 +54,7 @@ export async function tell(
     try {
       await one(steps, number)
     } catch (cause) {
-      if (!(cause instanceof Abandoned)) throw cause
+      if (!(cause instanceof Abandoned)) return teller.broke(cause)
       abandoned = cause.message
     }
     into.push({ story, number, began_ms, ended_ms: teller.clock.now(), abandoned })
