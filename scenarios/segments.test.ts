@@ -99,17 +99,18 @@ function beyond(more: readonly string[], less: readonly string[]): string[] {
 /** The first and the last tick of a rate fall on the edge of the time. */
 const TICKS_ON_THE_EDGE = 2
 
-function expectOneLoad(load: ScriptFixture['load'], whole: readonly Sent[], parts: readonly Sent[][]): void {
+function expectOneLoad({ load, each = 1 }: ScriptFixture, whole: readonly Sent[], parts: readonly Sent[][]): void {
   for (const part of parts) expect(part.length, 'every part has its share').toBeGreaterThan(0)
   const [one, together] = [textsOf(whole), textsOf(parts.flat())]
   if (load === 'planned') expect(together).toEqual(one)
   if (load === 'arriving') {
     const differences = [...beyond(one, together), ...beyond(together, one)]
-    expect(differences.length, differences.join('\n')).toBeLessThanOrEqual(TICKS_ON_THE_EDGE)
+    expect(differences.length, differences.join('\n')).toBeLessThanOrEqual(TICKS_ON_THE_EDGE * each)
   }
-  if (load === 'paced') {
-    expect(new Set(together).size, 'none is sent twice').toBe(together.length)
-    const users = (all: readonly Sent[]) => new Set(all.map(({ token }) => token))
+  if (load === 'paced') expect(new Set(together).size, 'none is sent twice').toBe(together.length)
+  if (load === 'paced' || load === 'rounds') {
+    // Who logs in has no token yet.
+    const users = (all: readonly Sent[]) => new Set(all.flatMap(({ token }) => token || []))
     expect(users(parts.flat())).toEqual(users(whole))
     const served = parts.flatMap((part) => [...users(part)])
     expect(new Set(served).size, 'each user is one processâ€™s').toBe(served.length)
@@ -126,15 +127,14 @@ describe.concurrent('two k6 processes on complementary segments do one processâ€
         send(script, fixture),
         ...SEGMENTS.map((segment) => send(script, fixture, segment)),
       ])
-      expectOneLoad(fixture.load, whole!, parts)
+      expectOneLoad(fixture, whole!, parts)
     })
   }
 })
 
-// Where no settings stand beside a script, only its source is looked at.
-for (const entry of entries.filter((one) => !existsSync(fixtureOf(one)))) {
-  test.todo(`${nameOf(entry)} has no script.fixture.ts yet`)
-}
+test('every load script has its settings for this test', () => {
+  expect(entries.filter((one) => !existsSync(fixtureOf(one))).map(nameOf)).toEqual([])
+})
 
 test.each(entries.map((entry) => [nameOf(entry), entry] as const))(
   '%s chooses nothing by what only one process knows',

@@ -9,8 +9,11 @@ export interface ScriptFixture {
    * - `planned`: the plan says which requests are sent.
    * - `arriving`: they arrive at a rate, each the next of one sequence, for a time.
    * - `paced`: as many as the time allows; none is like another, and each user has them from one process.
+   * - `rounds`: as many as the time allows, again and again the same; each user has them from one process.
    */
-  load: 'planned' | 'arriving' | 'paced'
+  load: 'planned' | 'arriving' | 'paced' | 'rounds'
+  /** Requests of one arrival; 1 where nothing is said. */
+  each?: number
   /** The `data` of an answer; what a write gives when nothing is said. */
   data?: unknown
 }

@@ -52,9 +52,12 @@ export function warm_up(): void {
 export function round(): void {
   guarded(() => {
     const began_ms = Date.now()
-    const iteration = exec.scenario.iterationInTest
-    const user = iteration % accounts.length
-    const times = Math.floor(iteration / accounts.length)
+    // Each virtual user goes round through accounts of his own, in whichever process he is.
+    const own_accounts = Math.max(1, Math.floor(accounts.length / settings.users))
+    const rounds = exec.vu.iterationInScenario
+    const user =
+      (((exec.vu.idInTest - 1) % settings.users) + settings.users * (rounds % own_accounts)) % accounts.length
+    const times = Math.floor(rounds / own_accounts)
     const { email, password, token } = accounts[user]!
     let own = token
     let wait_s = 0
