@@ -10,7 +10,7 @@ export const scripts: ScriptFixture[] = [
     settings: (baseUrl): AuthSettings => ({
       ...EVERY_SCRIPT,
       baseUrl,
-      accounts: people(10, (number) => ({
+      accounts: people(15, (number) => ({
         email: `user-${number}@example.com`,
         password: 'a password',
         token: `token-${number}`,
