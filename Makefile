@@ -101,6 +101,9 @@ report: ## render the report of RUN (default: latest) again
 bundle: ## make one file of RUN (default: latest), with a statement of what it attests
 	@$(call readiness,bundle $(RUN) $(ARGS))
 
+sign-off: ## put a name under the verdicts of RUN: ARGS='--as "A. Name" --section Security'
+	@$(call readiness,sign-off $(RUN) $(ARGS))
+
 verify: ## say whether RUN (default: latest), or a bundle, still says what it said
 	@$(call readiness,verify $(RUN) $(ARGS))
 

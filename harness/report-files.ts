@@ -8,6 +8,7 @@ import { Redactor } from './evidence/redact.ts'
 import { demandSchema, RunFolder, readJsonFile } from './evidence/store.ts'
 import type { Judged } from './judge.ts'
 import type { Plan } from './result.ts'
+import { readSignOffs, verdictsDigest } from './sign-offs.ts'
 import { type ClientStatistics, ClientStatisticsSchema } from './target/conman/statistics.ts'
 import { HARNESS_VERSION } from './version.ts'
 
@@ -24,12 +25,19 @@ export async function writeReport(runsFolder: string, path: string, judged: Judg
       details,
       ...(caught ? { caught } : {}),
       ...(client ? { client } : {}),
+      ...signOffsOf(path),
       renderedAt: new Date().toISOString(),
       harnessVersion: HARNESS_VERSION,
     }),
   )
   folder.writeText('report.md', renderMarkdown({ plan, verdicts }))
   return join(path, 'report.html')
+}
+
+/** A signature that cannot be read is an error: the page must not come out without it. */
+function signOffsOf(path: string): Pick<Parameters<typeof renderReport>[0], 'signOffs'> {
+  const given = readSignOffs(path)
+  return given.length === 0 ? {} : { signOffs: { given, verdicts_sha256: verdictsDigest(path) } }
 }
 
 /** `client.json` of the run, where it was counted; a report is not refused for what no verdict rests on. */

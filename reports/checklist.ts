@@ -7,6 +7,7 @@ import { count, headroomText, limitText, limitValue, measuredText, plural } from
 import { headroomBar } from './headroom.ts'
 import { html, type Markup } from './html.ts'
 import { outcomeMark } from './marks.ts'
+import { partOf } from './parts.ts'
 import { reachWord } from './reach.ts'
 import type { Row } from './summary.ts'
 import { clip } from './visible.ts'
@@ -15,21 +16,6 @@ const PROSE_CHARACTERS = 1200
 const COMMAND_CHARACTERS = 4000
 /** More claims than this in one check are read in its evidence, not on a page. */
 const FINDINGS_SHOWN_MAX = 300
-
-// An id's letters name its part of the catalogue.
-const PARTS: readonly { prefix: RegExp; title: string }[] = [
-  { prefix: /^(L\d|(api|job)-mix|scale\.)/, title: 'Load' },
-  { prefix: /^F\d/, title: 'Faults' },
-  { prefix: /^S\d/, title: 'Security' },
-  { prefix: /^SLO/, title: 'Service levels' },
-  { prefix: /^RL/, title: 'Rate limits' },
-  { prefix: /^G[RT]\d/, title: 'Git backend' },
-  { prefix: /^(DC|IX)/, title: 'Database' },
-  { prefix: /^AL/, title: 'Alerts' },
-  { prefix: /^BK/, title: 'Backups' },
-  { prefix: /^RB/, title: 'Runbooks' },
-]
-const OTHER_PART = 'Launch'
 
 export function whatBlocks(blockers: Row[]): Markup {
   return html`
@@ -55,7 +41,7 @@ const COLUMNS = ['Outcome', 'Check', '', 'Measured, against its limit', 'Samples
 
 /** One table for all parts, so that its columns can be read down from the first check to the last. */
 export function checklist(rows: Row[], pictured: ReadonlySet<string>): Markup {
-  const parts = Map.groupBy(rows, (row) => PARTS.find((part) => part.prefix.test(row.id))?.title ?? OTHER_PART)
+  const parts = Map.groupBy(rows, (row) => partOf(row.id))
   return html`
 <section id="checklist" aria-labelledby="checklist-title">
 <h2 id="checklist-title">The checklist</h2>

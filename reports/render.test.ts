@@ -35,6 +35,18 @@ test('GO from a run that was not the whole catalogue is disputed', () => {
   expect(renderReport(run)).toContain('It says GO, and this run cannot.')
 })
 
+test('who signed is shown, escaped, and a signature under other verdicts as that', () => {
+  const one = { section: 'Load', note: null, at: '2026-11-25T12:00:00Z', seen: '3 pass' }
+  const given = [
+    { ...one, name: '<b>R. Manager</b>', verdicts_sha256: 'a'.repeat(64) },
+    { ...one, name: 'S. Engineer', verdicts_sha256: 'b'.repeat(64) },
+  ]
+  const page = renderReport({ ...fixture('all-pass'), signOffs: { given, verdicts_sha256: 'a'.repeat(64) } })
+  expect(page).toContain('&lt;b&gt;R. Manager&lt;/b&gt;')
+  expect(page.match(/Other verdicts than these/g)).toHaveLength(1)
+  expect(page).toMatch(/S\. Engineer.*Other verdicts than these/)
+})
+
 test('a check without a result is missing from the run, not from the page', () => {
   const run = fixture('failures')
   run.verdicts.checks = run.verdicts.checks.filter((check) => check.id !== 'S16')

@@ -2,12 +2,14 @@
 
 import { createHash } from 'node:crypto'
 import type { CheckDetails, Plan, Verdicts } from '../harness/result.ts'
+import type { SignOff } from '../harness/sign-offs.ts'
 import type { ClientStatistics } from '../harness/target/conman/statistics.ts'
 import { again, machine, pictures, proof, tables } from './appendix.ts'
 import { checklist, whatBlocks } from './checklist.ts'
 import { firstScreen } from './first-screen.ts'
 import { instant } from './format.ts'
 import { html, raw } from './html.ts'
+import { signedOff } from './signed-off.ts'
 import { STYLE } from './style.ts'
 import { summarise, targetName } from './summary.ts'
 import { theTarget } from './target.ts'
@@ -27,6 +29,8 @@ export interface ReportInput {
   caught?: CaughtDefect[]
   /** What the harness's client sent and had to ask again; absent in runs that did not count it. */
   client?: ClientStatistics
+  /** Who signed, and the digest of the verdicts as they are now: a signature under others is shown as that. */
+  signOffs?: { given: readonly SignOff[]; verdicts_sha256: string }
   renderedAt: string
   harnessVersion: string
 }
@@ -64,6 +68,7 @@ ${summary.blockers.length > 0 && whatBlocks(summary.blockers)}
 ${summary.rows.length > 0 && checklist(summary.rows, pictured)}
 ${pictured.size > 0 && pictures(details)}
 ${details.some((each) => each.tables.length > 0) && tables(details)}
+${input.signOffs !== undefined && input.signOffs.given.length > 0 && signedOff(input.signOffs)}
 ${theTarget(plan, verdicts, input.client)}
 ${machine(plan)}
 ${again(plan)}

@@ -14,6 +14,7 @@ import { RunFolder } from '../evidence/store.ts'
 import { writeVerdicts } from '../execute.ts'
 import { judgeRun } from '../judge.ts'
 import type { Plan } from '../result.ts'
+import { readSignOffs, signOffRun, verdictsDigest } from '../sign-offs.ts'
 import { stackParent } from '../stack/storage.ts'
 import { attest, isBundle, pack, unpacked } from './bundle.ts'
 import { readPrivateKey } from './dsse.ts'
@@ -127,6 +128,37 @@ test('a whole run verifies, and so does its bundle', async () => {
   await pack(path, bundle)
   expect(isBundle(bundle)).toBe(true)
   expect(await unpacked(bundle, async (there) => overall(verifyRun(there, wanted)))).toBe(true)
+})
+
+test('a name under the verdicts changes none, and goes with the bundle', () => {
+  const before = readFileSync(join(path, 'verdicts.json'), 'utf8')
+  const { verdicts } = judgeRun(path)
+  const by = { name: ' R. Manager ', sections: ['load'], note: null, now: wanted.now }
+  expect(signOffRun(path, verdicts, by)).toEqual([
+    {
+      section: 'Load',
+      name: 'R. Manager',
+      note: null,
+      at: '2026-11-25T12:00:00.000Z',
+      verdicts_sha256: verdictsDigest(path),
+      seen: '1 not verified',
+    },
+  ])
+  signOffRun(path, verdicts, { ...by, sections: [], note: 'all of it' })
+  expect(readSignOffs(path).map(({ section }) => section)).toEqual(['Load', 'Launch', 'Load'])
+  expect(readFileSync(join(path, 'verdicts.json'), 'utf8')).toBe(before)
+  // The seal is of the evidence; the statement is of all that goes along, and was made before.
+  expect(refusals()).toEqual({ [STATEMENT]: 'altered, added or missing: sign-offs.json' })
+  settle()
+  expect(refusals()).toEqual({})
+})
+
+test('a name that is none, and a part that the run has not, are refused with what there is', () => {
+  const { verdicts } = judgeRun(path)
+  const by = { name: 'R. Manager', sections: ['Faults'], note: null, now: wanted.now }
+  expect(() => signOffRun(path, verdicts, by)).toThrow("this run has no section 'Faults'")
+  expect(() => signOffRun(path, verdicts, { ...by, name: ' ' })).toThrow('--as is no name')
+  expect(readSignOffs(path)).toEqual([])
 })
 
 test('the same run gives the same bytes', async () => {

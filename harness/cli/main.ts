@@ -25,6 +25,7 @@ import { reportVerb } from './report.ts'
 import { run } from './run.ts'
 import { prune, runs } from './runs.ts'
 import { seed } from './seed.ts'
+import { signOff } from './sign-off.ts'
 import { interruption, paint } from './terminal.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
@@ -43,6 +44,7 @@ try {
     .command(k8s)
     .command(judgeVerb)
     .command(reportVerb)
+    .command(signOff)
     .command(bundle)
     .command(verify)
     .command(prove)

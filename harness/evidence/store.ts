@@ -140,6 +140,7 @@ function listFiles(root: string): string[] {
     'run.json',
     'statement.json',
     'statement.dsse.json',
+    'sign-offs.json',
   ])
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name !== 'verdict.json' && !entry.name.endsWith('.part'))
