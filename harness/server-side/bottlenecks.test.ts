@@ -42,7 +42,12 @@ describe('each is named alone, with the figure that says so', () => {
     [
       'a thread that others kept from running',
       ({ processes }) => Object.assign(processes[0]!, { busiest_thread_cores: 0.3, busiest_thread_waited: 0.66 }),
-      /^processor: conman-api: its busiest thread ran 30 % of the time; it was ready without one for another 66 %/,
+      /^processor: conman-api: its busiest thread ran 30 % of the time; it was ready without a processor for another 66 %/,
+    ],
+    [
+      'a thread that had little to do, and waited for a processor all the same',
+      ({ processes }) => Object.assign(processes[0]!, { busiest_thread_cores: 0.2, busiest_thread_waited: 0.3 }),
+      /^processor: conman-api: its busiest thread ran 20 % of the time; it was ready without a processor for another 30 %/,
     ],
     [
       'a database that had all cores',

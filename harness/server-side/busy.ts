@@ -22,41 +22,33 @@ export function busyParts(load: ServerSideLoad): Bottleneck[] {
 }
 
 /**
- * A thread that always has something to do. What it waited for a processor is counted with what it ran: without the others
- * it would have run.
+ * Slowed for lack of a processor: it had most of all there are, or one of its threads always had something to do. What the
+ * thread waited for a processor is counted with what it ran: without the others it would have run.
  */
-export function isAtLimit(process: WatchedProcess, cpus: number): boolean {
-  return wanted(process) >= AT_LIMIT || process.cores >= AT_LIMIT * cpus
-}
-
-/** Slowed for lack of a processor, whether at its own limit or not. */
 export function isShort(process: WatchedProcess, cpus: number): boolean {
-  return isAtLimit(process, cpus) || (process.busiest_thread_waited ?? 0) >= SHORT
+  return isThreadShort(process) || process.cores >= AT_LIMIT * cpus
 }
 
-function wanted({ busiest_thread_cores: had, busiest_thread_waited: waited }: WatchedProcess): number {
-  return (had ?? 0) + (waited ?? 0)
+function isThreadShort({ busiest_thread_cores: ran, busiest_thread_waited: waited }: WatchedProcess): boolean {
+  return (ran ?? 0) + (waited ?? 0) >= AT_LIMIT || (waited ?? 0) >= SHORT
 }
 
 function busyProcesses({ processes, machine }: ServerSideLoad): Bottleneck[] {
   if (isMissing(processes)) return []
   const cpus = isMissing(machine) ? Number.POSITIVE_INFINITY : machine.cpus
   return processes
-    .filter((process) => isAtLimit(process, cpus))
-    .map((process) => {
-      const { name, cores, busiest_thread_cores: had, busiest_thread_waited: waited } = process
-      const without =
-        waited !== null && waited >= SHORT
-          ? `; it was ready without one for another ${percent(waited)}, because others had them`
-          : ''
-      return {
-        where: `processor: ${name}`,
-        figure:
-          had !== null && wanted(process) >= AT_LIMIT
-            ? `its busiest thread ran ${percent(had)} of the time${without}`
-            : `it had ${cores.toFixed(2)} of ${cpus} cores`,
-      }
-    })
+    .filter((process) => isShort(process, cpus))
+    .map((process) => ({
+      where: `processor: ${process.name}`,
+      figure: isThreadShort(process) ? threadWords(process) : `it had ${process.cores.toFixed(2)} of ${cpus} cores`,
+    }))
+}
+
+function threadWords({ busiest_thread_cores: ran, busiest_thread_waited: waited }: WatchedProcess): string {
+  const words = `its busiest thread ran ${percent(ran ?? 0)} of the time`
+  return (waited ?? 0) < SHORT
+    ? words
+    : `${words}; it was ready without a processor for another ${percent(waited ?? 0)}, because others had them`
 }
 
 function busyMachine({ machine, processes }: ServerSideLoad): Bottleneck[] {
