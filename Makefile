@@ -139,6 +139,3 @@ format: setup ## mend the formatting
 
 typecheck: setup ## the types, load scripts included
 	@node_modules/.bin/tsc
-
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 security seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck
-.PHONY: help loadtest-L1 loadtest-L5 loadtest-L7 fault-F3 fault-F4 seed seed-scale probe contract prove bench judge report list runs clean-run doctor up down setup test lint format typecheck

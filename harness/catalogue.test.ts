@@ -1,7 +1,7 @@
 // What a user selects by what he types.
 
 import { describe, expect, test } from 'vitest'
-import { CATALOGUE, checksNamed, selectChecks, WHOLE_CATALOGUE } from './catalogue.ts'
+import { CATALOGUE, selectChecks, WHOLE_CATALOGUE } from './catalogue.ts'
 import { forecast, isWholeCatalogue } from './planning.ts'
 import { REQUIRED_FOR_GO } from './requirements.ts'
 
@@ -52,10 +52,12 @@ describe('what runs only when it is named', () => {
   })
 })
 
-test('the load tests are those of the table L and the steady mixes, with what stands under them', () => {
-  expect(ids(['loadtest'])).toEqual(expect.arrayContaining(['L1', 'L1.audit', 'L1.open', 'L5', 'L7', 'L7.open']))
-  expect(ids(['loadtest']).filter((id) => !/^(L\d|GL-P[235]$|SLO\d)/.test(id))).toEqual([])
-  expect(checksNamed('loadtest').map(({ id }) => id)).not.toContain('L')
+test('the load tests are those of the table L, the steady mixes and what is judged from them; not the scale tier', () => {
+  const mixes = ['api-mix', 'job-mix', 'GL-P2', 'GL-P3', 'GL-P5', 'SLO1', 'SLO2', 'SLO3', 'SLO4', 'SLO5']
+  expect(ids(['loadtest'])).toEqual(
+    expect.arrayContaining(['L1', 'L1.audit', 'L1.open', 'L5', 'L7', 'L7.open', ...mixes]),
+  )
+  expect(ids(['loadtest']).filter((id) => !/^(L\d|(api|job)-mix|GL-P[235]$|SLO\d)/.test(id))).toEqual([])
 })
 
 test('an id selects itself and what stands under it; a table its rows', () => {
