@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Run } from '../run.ts'
 import { type Stack, startStack } from '../stack/stack.ts'
 import { waitFor } from '../stack/wait-for.ts'
-import { Database } from '../target/database.ts'
+import { DatabaseWitness } from '../target/database.ts'
 import type { Target } from '../target/target.ts'
 import { type DatabaseWatch, watchDatabase } from './database.ts'
 import type { WatchedDatabase } from './evidence.ts'
@@ -25,7 +25,7 @@ afterAll(async () => {
 async function watch(more: Partial<Target>): Promise<DatabaseWatch> {
   const target: Partial<Target> = {
     mongo: { uri: stack.mongoUri, database: stack.databaseName },
-    database: new Database(conman, stack.databaseName, '6'),
+    database: new DatabaseWitness(conman, stack.databaseName, '6'),
     copyLogs(copy) {
       for (const [name, file] of Object.entries(stack.logFiles())) copy(file, `${name}.log`)
     },
