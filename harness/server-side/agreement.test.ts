@@ -64,6 +64,7 @@ describe('nothing can be told, and nothing is passed', () => {
   })
 
   test.each<[string, (load: WholeLoad) => void, string]>([
+    ['a load that no k6 made', (load) => (load.client = []), 'the harness itself made the load'],
     ['no counter of requests', ({ metrics }) => (metrics.counts_requests = false), 'do not count its requests'],
     ['counters that fell', ({ metrics }) => (metrics.fell = 3), 'fell 3 times'],
     ['no answer with 2xx', ({ client }) => (client[0]!.by_status = { '500': 550 }), 'no answer with 2xx'],

@@ -203,6 +203,7 @@ export const ServerSideLoadSchema = Type.Object(
     /** Milliseconds since the epoch: the whole watch, and the requests that count, after the warm-up. */
     watched: Type.Object({ from_ms: Type.Number(), to_ms: Type.Number() }, closed),
     measured: Type.Object({ from_ms: Type.Number(), to_ms: Type.Number(), requests: Type.Integer() }, closed),
+    /** Empty where no k6 made the load, but the harness itself: the check keeps the record. */
     client: Type.Array(ClientRouteSchema),
     generator: Type.Object(
       { cpu_share: Nullable(Type.Number()), dropped_iterations: Type.Integer(), pulse_lag_ms_max: Type.Number() },

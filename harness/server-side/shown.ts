@@ -39,7 +39,7 @@ function noteOf(load: ServerSideLoad, _index: number, all: readonly ServerSideLo
 }
 
 function tablesOf(load: ServerSideLoad): Table[] {
-  return [bottleneckTable(load), bothSides(load), serverTable(load)]
+  return [bottleneckTable(load), ...(load.client.length > 0 ? [bothSides(load)] : []), serverTable(load)]
 }
 
 function bottleneckTable(load: ServerSideLoad): Table {

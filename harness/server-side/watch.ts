@@ -1,6 +1,7 @@
 // Watches the server's side while a load runs: its processes, its metrics, its database. Nothing that fails here fails the
 // load: a part that could not be watched says why. What it costs is part of what it brings home.
 
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { K6Result } from '../k6.ts'
 import type { Run } from '../run.ts'
 import { describeFailure } from '../target/http.ts'
@@ -15,17 +16,60 @@ import { ProcessWatch } from './processes.ts'
 /** Processor time is counted in ticks of 10 ms: less than this says little. */
 const PROCESSES_EVERY_MS = 250
 const DATABASE_EVERY_MS = 500
+const PULSE_MS = 10
 /** The counters of a server are a large answer. */
 const COUNTERS_EVERY = 10
 
+type Recorded = Pick<ServerSideLoad, 'measured' | 'client' | 'generator'>
+
 /** Runs a load and keeps beside it what the server did meanwhile, where the run keeps such things. */
 export async function besideServer(run: Run, label: string, load: () => Promise<K6Result>): Promise<K6Result> {
+  return await watched(run, label, load, ({ client, generator }) => ({
+    measured: client.measured,
+    client: client.routes,
+    generator: {
+      cpu_share: generator.cpu_share,
+      dropped_iterations: generator.dropped_iterations,
+      pulse_lag_ms_max: generator.pulse_lag_ms_max,
+    },
+  }))
+}
+
+/** The same for a load that the harness itself makes, request by request: its record is the check's own. */
+export async function besideWork<T>(run: Run, label: string, work: () => Promise<T>): Promise<T> {
+  const { tally } = run.target.conman.http
+  let from_ms = 0
+  let before = 0
+  const pulse = monitorEventLoopDelay({ resolution: PULSE_MS })
+  const timed = async () => {
+    from_ms = Date.now()
+    before = tally.requests
+    pulse.enable()
+    return await work().finally(() => pulse.disable())
+  }
+  return await watched(run, label, timed, () => ({
+    measured: { from_ms, to_ms: Date.now(), requests: tally.requests - before },
+    client: [],
+    generator: {
+      cpu_share: null,
+      dropped_iterations: 0,
+      pulse_lag_ms_max: rounded(Math.max(0, pulse.max / 1e6 - PULSE_MS)),
+    },
+  }))
+}
+
+async function watched<T>(
+  run: Run,
+  label: string,
+  load: () => Promise<T>,
+  recordOf: (result: T) => Recorded,
+): Promise<T> {
   if (run.keepBeside === undefined) return await load()
   const watch = new Watch(run)
   try {
     await watch.begin()
     const result = await load()
-    run.keepBeside(await watch.end(label, result))
+    run.keepBeside(await watch.end(label, recordOf(result)))
     return result
   } finally {
     await watch.close()
@@ -68,7 +112,7 @@ class Watch {
   }
 
   /** What was watched; its jobs are read when it is asked for, which is once everything has been gathered. */
-  async end(label: string, { client, generator }: K6Result): Promise<() => Promise<ServerSideLoad>> {
+  async end(label: string, recorded: Recorded): Promise<() => Promise<ServerSideLoad>> {
     const run = this.#run
     this.#stop()
     this.#lookAtProcesses()
@@ -82,21 +126,15 @@ class Watch {
       look_cpu_ms: rounded(this.#look_cpu_us / 1_000 / Math.max(this.#looks, 1)),
     }
     const database = await this.#databaseResult()
-    const metrics = await this.#metricsResult(client)
+    const metrics = await this.#metricsResult(recorded.client)
     run.signal.throwIfAborted()
     const load = {
       label,
       watched,
-      measured: client.measured,
-      client: client.routes,
-      generator: {
-        cpu_share: generator.cpu_share,
-        dropped_iterations: generator.dropped_iterations,
-        pulse_lag_ms_max: generator.pulse_lag_ms_max,
-      },
+      ...recorded,
       one_server: run.target.memory !== undefined,
-      machine: this.#processes.machine(client.measured, run.machine.cpus),
-      processes: this.#processes.processes(client.measured, this.#began_ms),
+      machine: this.#processes.machine(recorded.measured, run.machine.cpus),
+      processes: this.#processes.processes(recorded.measured, this.#began_ms),
       metrics,
       database,
       cost,
@@ -156,7 +194,7 @@ class Watch {
     return { because: this.#databaseFailed ?? 'it was not watched' }
   }
 
-  async #metricsResult({ routes }: K6Result['client']): Promise<ServerSideLoad['metrics']> {
+  async #metricsResult(routes: Recorded['client']): Promise<ServerSideLoad['metrics']> {
     if (this.#metricsFailed === null) {
       try {
         await this.#metrics.end((requests) => uncounted(routes, requests).length === 0)

@@ -7,6 +7,7 @@ import { GitRepository } from '../../harness/git.ts'
 import { mapInParallel } from '../../harness/parallel.ts'
 import { PROFILES } from '../../harness/profiles.ts'
 import type { Run } from '../../harness/run.ts'
+import { besideWork } from '../../harness/server-side/watch.ts'
 import { auditAbout } from '../../harness/target/audit.ts'
 import { listChangesets } from '../../harness/target/conman/changesets.ts'
 import { hasEnded, type Job, listJobs } from '../../harness/target/conman/jobs.ts'
@@ -73,8 +74,10 @@ async function gather(run: Run): Promise<ReleasesEvidence> {
   const branch = `refs/heads/${fixture.owned.app.integrationBranch}`
   const base = (await repository?.branches())?.get(fixture.owned.app.integrationBranch)
   run.progress.say(`L4: ${releases} releases of ${changesets_each} changesets, one every ${interval_s} s`)
-  const rows = await onSchedule(run, fixture)
-  const jobs = await untilStill(run, fixture)
+  const { rows, jobs } = await besideWork(run, 'L4', async () => ({
+    rows: await onSchedule(run, fixture),
+    jobs: await untilStill(run, fixture),
+  }))
   const listed = await seen(run, fixture)
   return {
     schema: 'readiness-releases/1',

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Gatherer } from '../../harness/check.ts'
 import type { Run } from '../../harness/run.ts'
+import { besideWork } from '../../harness/server-side/watch.ts'
 import { hasEnded, type Job, listJobs } from '../../harness/target/conman/jobs.ts'
 import { listDeployments, type Placed, place } from '../../harness/target/conman/releases.ts'
 import { Conman, ConmanError } from '../../harness/target/conman.ts'
@@ -44,8 +45,11 @@ async function gather(run: Run): Promise<DeploymentsEvidence> {
   const { deployments, racing } = run.profile.L6
   const { deployables, missing } = await seedDeployables(run, { apps: deployments, managersOfFirst: RACERS })
   run.progress.say(`L6: ${deployables.length} deployments at once`)
-  const together = await deployTogether(run, deployables)
-  await Promise.all(deployables.map((one, index) => settled(run, one, together.answered[index])))
+  const together = await besideWork(run, 'L6', async () => {
+    const begun = await deployTogether(run, deployables)
+    await Promise.all(deployables.map((one, index) => settled(run, one, begun.answered[index])))
+    return begun
+  })
   const first = deployables[0]!
   run.progress.say(`L6: ${racing} deployments race for one environment`)
   const race = await raceFor(run, first, racing)

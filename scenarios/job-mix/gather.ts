@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Gatherer } from '../../harness/check.ts'
 import { busiestOver, watchOtherLoad } from '../../harness/other-load.ts'
 import type { Run } from '../../harness/run.ts'
+import { besideWork } from '../../harness/server-side/watch.ts'
 import { peopleOf } from '../../seed/team.ts'
 import { aftermathOf, outboxOf } from '../lib/aftermath.ts'
 import type { Deed } from '../lib/deeds.ts'
@@ -51,7 +52,7 @@ async function gather(run: Run): Promise<JobMixEvidence> {
   pulse.enable()
   const limitedBefore = timesLimited(run)
   await using watch = await watchSlowQueries(run)
-  const { attempts, deeds, started_at, duration_s } = await drive(run, prepared)
+  const { attempts, deeds, started_at, duration_s } = await besideWork(run, 'job-mix', () => drive(run, prepared))
   const throttled = timesLimited(run) - limitedBefore
   const { jobs, looked_at_ms } = await jobsOf(run, team, attempts)
   const queries = await watch.end()
