@@ -50,6 +50,14 @@ describe('each is named alone, with the figure that says so', () => {
       /^processor: conman-api: its busiest thread ran 20 % of the time; it was ready without a processor for another 30 %/,
     ],
     [
+      'of several threads that waited, the one that waited most',
+      ({ processes }) => {
+        Object.assign(processes[0]!, { busiest_thread_cores: 0.1, busiest_thread_waited: 0.3 })
+        Object.assign(processes[1]!, { busiest_thread_cores: 0.1, busiest_thread_waited: 0.4 })
+      },
+      /^processor: conman-worker: .* another 40 %/,
+    ],
+    [
       'a database that had all cores',
       ({ processes }) => (processes[2]!.cores = 3.8),
       /^processor: mongod-1: it had 3\.80 of 4 cores$/,
@@ -149,12 +157,12 @@ describe('each is named alone, with the figure that says so', () => {
     [
       'the database’s time',
       ({ database }) => (database.collections[0]!.ms = 6_000),
-      /^database: its time: operations took 6\.0 s, requests 8\.3 s in all$/,
+      /^database: its time: operations took 6\.0 s, requests and jobs 8\.3 s in all$/,
     ],
     [
       'the git backend',
       ({ metrics }) => metrics.git_calls.push({ method: 'GetBlobs', count: 550, failed: 0, sum_ms: 6_600 }),
-      /^git backend: calls to it took 6\.6 s, requests 8\.3 s in all; most: GetBlobs \(550 of 12 ms\)$/,
+      /^git backend: calls to it took 6\.6 s, requests and jobs 8\.3 s in all; most: GetBlobs \(550 of 12 ms\)$/,
     ],
     [
       'the way to the server',
@@ -173,9 +181,9 @@ describe('each is named alone, with the figure that says so', () => {
           type: 'release_assemble',
           made: 40,
           by_state: { succeeded: 40 },
-          waited: { n: 40, p50_ms: 12_000, max_ms: 24_000 },
-          ran: { n: 40, p50_ms: 400, max_ms: 800 },
-          whole: { n: 40, p50_ms: 12_400, max_ms: 24_800 },
+          waited: { n: 40, sum_ms: 480_000, p50_ms: 12_000, max_ms: 24_000 },
+          ran: { n: 40, sum_ms: 16_000, p50_ms: 400, max_ms: 800 },
+          whole: { n: 40, sum_ms: 496_000, p50_ms: 12_400, max_ms: 24_800 },
         })
         load.metrics.queue_depth.push({ at_s: 5, jobs: 33 })
       },
@@ -201,6 +209,15 @@ describe('what may have another cause is not laid at the server’s door', () =>
   ])('%s', (_, change) => {
     expect(ofTheServer(() => {})).toHaveLength(1)
     expect(ofTheServer(change)).toEqual([])
+  })
+
+  test('what jobs do in git took none of the requests’ time', () => {
+    const ran = { n: 50, sum_ms: 12_000, p50_ms: 240, max_ms: 500 }
+    const merging = named((load) => {
+      load.metrics.git_calls.push({ method: 'UserMergeToRef', count: 200, failed: 0, sum_ms: 9_000 })
+      load.jobs.push({ type: 'release_assemble', made: 50, by_state: {}, waited: null, ran, whole: null })
+    })
+    expect(merging).toEqual([])
   })
 
   test('what jobs ask for is asked for by no request', () => {

@@ -29,19 +29,24 @@ export function isShort(process: WatchedProcess, cpus: number): boolean {
   return isThreadShort(process) || process.cores >= AT_LIMIT * cpus
 }
 
-function isThreadShort({ busiest_thread_cores: ran, busiest_thread_waited: waited }: WatchedProcess): boolean {
-  return (ran ?? 0) + (waited ?? 0) >= AT_LIMIT || (waited ?? 0) >= SHORT
+function isThreadShort(process: WatchedProcess): boolean {
+  return wanted(process) >= AT_LIMIT || (process.busiest_thread_waited ?? 0) >= SHORT
+}
+
+function wanted({ busiest_thread_cores: ran, busiest_thread_waited: waited }: WatchedProcess): number {
+  return (ran ?? 0) + (waited ?? 0)
 }
 
 function busyProcesses({ processes, machine }: ServerSideLoad): Bottleneck[] {
   if (isMissing(processes)) return []
   const cpus = isMissing(machine) ? Number.POSITIVE_INFINITY : machine.cpus
-  return processes
-    .filter((process) => isShort(process, cpus))
-    .map((process) => ({
-      where: `processor: ${process.name}`,
-      figure: isThreadShort(process) ? threadWords(process) : `it had ${process.cores.toFixed(2)} of ${cpus} cores`,
-    }))
+  const short = processes.filter((process) => isShort(process, cpus)).sort((a, b) => wanted(b) - wanted(a))
+  // Where the machine has no room all wait a little: then the one that waits most is named.
+  const named = short.filter((process) => wanted(process) >= AT_LIMIT || process.cores >= AT_LIMIT * cpus)
+  return (named.length > 0 ? named : short.slice(0, 1)).map((process) => ({
+    where: `processor: ${process.name}`,
+    figure: isThreadShort(process) ? threadWords(process) : `it had ${process.cores.toFixed(2)} of ${cpus} cores`,
+  }))
 }
 
 function threadWords({ busiest_thread_cores: ran, busiest_thread_waited: waited }: WatchedProcess): string {

@@ -179,7 +179,10 @@ const DatabaseSchema = Type.Object(
 )
 export type WatchedDatabase = Static<typeof DatabaseSchema>
 
-const SpreadSchema = Type.Object({ n: Type.Integer(), p50_ms: Type.Number(), max_ms: Type.Number() }, closed)
+const SpreadSchema = Type.Object(
+  { n: Type.Integer(), sum_ms: Type.Number(), p50_ms: Type.Number(), max_ms: Type.Number() },
+  closed,
+)
 export type Spread = Static<typeof SpreadSchema>
 
 /** Jobs of one type that were made while the load ran, as their documents stood once the check had gathered everything. */

@@ -65,5 +65,10 @@ function spreadOf(durations: readonly (number | null)[]): Spread | null {
   const known = ascending(durations.filter((one) => one !== null))
   return known.length === 0
     ? null
-    : { n: known.length, p50_ms: rounded(percentile(known, 0.5)), max_ms: rounded(known.at(-1)!) }
+    : {
+        n: known.length,
+        sum_ms: known.reduce((sum, one) => sum + one, 0),
+        p50_ms: rounded(percentile(known, 0.5)),
+        max_ms: rounded(known.at(-1)!),
+      }
 }

@@ -207,9 +207,9 @@ test('jobs by type, with both names of each field', () => {
       type: 'a',
       made: 3,
       by_state: { succeeded: 1, failed: 1, queued: 1 },
-      waited: { n: 2, p50_ms: 2_000, max_ms: 4_000 },
-      ran: { n: 2, p50_ms: 1_000, max_ms: 3_000 },
-      whole: { n: 2, p50_ms: 5_000, max_ms: 5_000 },
+      waited: { n: 2, sum_ms: 6_000, p50_ms: 2_000, max_ms: 4_000 },
+      ran: { n: 2, sum_ms: 4_000, p50_ms: 1_000, max_ms: 3_000 },
+      whole: { n: 2, sum_ms: 10_000, p50_ms: 5_000, max_ms: 5_000 },
     },
     { type: 'b', made: 1, by_state: { queued: 1 }, waited: null, ran: null, whole: null },
   ])
