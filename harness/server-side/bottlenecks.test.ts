@@ -229,6 +229,24 @@ describe('what may have another cause is not laid at the server’s door', () =>
   })
 })
 
+test('of a target elsewhere this machine is only the load generator’s', () => {
+  const elsewhere = (change: (load: WholeLoad) => void) =>
+    named((load) => {
+      load.one_server = false
+      change(load)
+    })
+  expect(elsewhere(({ machine }) => (machine.io_stalled_share = 0.4))).toEqual([])
+  expect(elsewhere(({ machine }) => (machine.busy_share = 0.99))).toEqual([
+    expect.stringMatching(/^processors of the load generator’s machine: /),
+  ])
+})
+
+test('a database of which only the counters may be read: its queries were not looked at', () => {
+  const { database, ...rest } = quietLoad()
+  const counted = { ...database, collections: null, slow: null, under_way: null }
+  expect(notLookedAt({ ...rest, database: counted })).toEqual([expect.stringMatching(/^single queries/)])
+})
+
 test('what could not be looked at is said, with its reason', () => {
   const load: ServerSideLoad = {
     ...quietLoad(),

@@ -21,7 +21,12 @@ export function bottlenecksOf(load: ServerSideLoad): Bottleneck[] {
 /** What could not be looked at, with its reason: ‘none found’ says nothing of it. */
 export function notLookedAt({ machine, processes, metrics, database, jobs }: ServerSideLoad): string[] {
   const parts = { 'the machine': machine, processes, 'its metrics': metrics, 'the database': database, jobs }
-  return Object.entries(parts).flatMap(([name, part]) => (isMissing(part) ? [`${name} (${part.because})`] : []))
+  const missing = Object.entries(parts).flatMap(([name, part]) =>
+    isMissing(part) ? [`${name} (${part.because})`] : [],
+  )
+  return isMissing(database) || database.slow !== null
+    ? missing
+    : [...missing, 'single queries, and the other members of the database (these are seen on a stack of our own)']
 }
 
 /** Seconds of the load that counts. */

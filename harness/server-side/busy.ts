@@ -56,7 +56,7 @@ function threadWords({ busiest_thread_cores: ran, busiest_thread_waited: waited 
     : `${words}; it was ready without a processor for another ${percent(waited ?? 0)}, because others had them`
 }
 
-function busyMachine({ machine, processes }: ServerSideLoad): Bottleneck[] {
+function busyMachine({ machine, processes, one_server }: ServerSideLoad): Bottleneck[] {
   if (isMissing(machine) || machine.busy_share < MACHINE_AT_LIMIT) return []
   const target = isMissing(processes) ? null : processes.reduce((sum, { cores }) => sum + cores, 0)
   const busy = machine.busy_share * machine.cpus
@@ -65,13 +65,17 @@ function busyMachine({ machine, processes }: ServerSideLoad): Bottleneck[] {
       ? ''
       : `: ${target.toFixed(2)} by the target’s processes, ${Math.max(0, busy - target).toFixed(2)} by k6 and everything else`
   return [
-    { where: 'processors of this machine', figure: `${busy.toFixed(2)} of ${machine.cpus} cores were busy${parts}` },
+    {
+      where: one_server ? 'processors of this machine' : 'processors of the load generator’s machine',
+      figure: `${busy.toFixed(2)} of ${machine.cpus} cores were busy${parts}`,
+    },
   ]
 }
 
-function disk({ machine, database }: ServerSideLoad): Bottleneck[] {
+function disk({ machine, database, one_server }: ServerSideLoad): Bottleneck[] {
   const found: Bottleneck[] = []
-  if (!isMissing(machine)) {
+  // Of a target elsewhere this machine's disk is not its disk.
+  if (!isMissing(machine) && one_server) {
     const { io_stalled_share: stalled, iowait_share: iowait } = machine
     if ((stalled ?? 0) >= STALLED_SHARE_MAX || iowait >= STALLED_SHARE_MAX) {
       found.push({

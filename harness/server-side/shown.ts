@@ -115,13 +115,14 @@ function serverTable(load: ServerSideLoad): Table {
   }
 }
 
-function machineRows({ machine }: ServerSideLoad): string[][] {
+function machineRows({ machine, one_server }: ServerSideLoad): string[][] {
   if (isMissing(machine)) return []
   const stalled =
     machine.io_stalled_share === null
       ? ''
       : `; something waited for a disk ${percent(machine.io_stalled_share)} of the time`
-  return [['machine', `${machine.cpus} cores, ${percent(machine.busy_share)} busy${stalled}`]]
+  const name = one_server ? 'machine' : 'machine of the load generator'
+  return [[name, `${machine.cpus} cores, ${percent(machine.busy_share)} busy${stalled}`]]
 }
 
 function processRows({ processes }: ServerSideLoad): string[][] {
