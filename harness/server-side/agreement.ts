@@ -81,8 +81,14 @@ export function recordFinding({ client, metrics, one_server }: ServerSideLoad): 
   }
 }
 
+export interface Bucket {
+  above_ms: number
+  /** Null: there is no edge above. */
+  at_most_ms: number | null
+}
+
 /** Between which edges of the server's histogram the quantile lies; null where there is no histogram. */
-export function bucketOf({ buckets }: Durations, q: number): { above_ms: number; at_most_ms: number | null } | null {
+export function bucketOf({ buckets }: Durations, q: number): Bucket | null {
   const total = buckets.at(-1)?.count ?? 0
   if (total === 0) return null
   const at = buckets.findIndex(({ count }) => count >= q * total)
@@ -97,7 +103,7 @@ const RESOLUTION_MS = 2
 export interface SideBySide {
   client: ClientRoute
   /** Null: the server tells nothing of this route. */
-  server: { count: number; mean_ms: number; p99: ReturnType<typeof bucketOf> } | null
+  server: { count: number; mean_ms: number; p99: Bucket | null; slowest: Bucket | null } | null
   remark: string
 }
 
@@ -109,7 +115,12 @@ export function sideBySide({ client, metrics }: Pick<ServerSideLoad, 'client' | 
       : metrics.durations.find((one) => one.method === route.method && one.route === route.route && one.count > 0)
     if (durations === undefined) return { client: route, server: null, remark: '' }
     const { count, sum_ms } = durations
-    const server = { count, mean_ms: sum_ms / count, p99: bucketOf(durations, 0.99) }
+    const server = {
+      count,
+      mean_ms: sum_ms / count,
+      p99: bucketOf(durations, 0.99),
+      slowest: bucketOf(durations, 1),
+    }
     return {
       client: route,
       server,

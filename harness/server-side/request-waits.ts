@@ -124,7 +124,7 @@ function inside(load: ServerSideLoad): Bottleneck[] {
     })
     .map(({ client, server }) => ({
       where: `inside the server: ${client.method} ${client.route}`,
-      figure: `its 99th percentile is above ${server!.p99!.above_ms} ms there, while no operation of the database took ${slowest_ms} ms, git and database together took ${percent(explained)} of the time, and no process was short of a processor: it waited for something of its own (a timer, a lock, a pool)`,
+      figure: `the slowest hundredth of its ${server!.count} requests took longer than ${server!.p99!.above_ms} ms there, while no operation of the database took ${slowest_ms} ms, git and database together took ${percent(explained)} of the time, and no process was short of a processor: it waited for something of its own (a timer, a lock, a pool)`,
     }))
 }
 

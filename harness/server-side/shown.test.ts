@@ -29,6 +29,14 @@ test('none found is said as such, and decides nothing', () => {
   for (const { columns, rows } of verdict.tables) for (const row of rows) expect(row).toHaveLength(columns.length)
 })
 
+test('a percentile is shown from as many as it takes; below, the slowest', () => {
+  const sides = (load: ServerSideLoad) => beside(load).tables[1]!.rows[0]!.slice(6, 8)
+  expect(sides(quietLoad())).toEqual(['p99 60 ms', 'p99 25–50 ms'])
+  const few = quietLoad()
+  few.client[0]!.by_status = { '200': 298 }
+  expect(sides(few)).toEqual(['slowest 90 ms', 'slowest 50–500 ms'])
+})
+
 test('none found says what was not looked at', () => {
   const [note] = beside({ ...quietLoad(), database: { because: 'not handed over' } }).notes!
   expect(note).toBe('Bottlenecks: none found. Not looked at: the database (not handed over).')

@@ -1,8 +1,9 @@
 // The server's side of a load as it stands beside the verdict: a sentence, a finding, three tables. Pure.
 
 import type { Table, Verdict } from '../check.ts'
+import { fewestSamplesFor } from '../statistics.ts'
 import { worst } from '../verdict.ts'
-import { recordFinding, type SideBySide, sideBySide } from './agreement.ts'
+import { type Bucket, recordFinding, type SideBySide, sideBySide } from './agreement.ts'
 import { bottlenecksOf, measuredSeconds, notLookedAt } from './bottlenecks.ts'
 import { percent } from './busy.ts'
 import { answeredOf } from './client.ts'
@@ -64,8 +65,8 @@ function bothSides(load: ServerSideLoad): Table {
       'Counted by the server',
       'Mean, k6',
       'Mean, server',
-      'p99, k6',
-      'p99, server',
+      'Slow end, k6',
+      'Slow end, server',
       'Remark',
     ],
     rows: sideBySide(load).map((row) => sideRow(row, load)),
@@ -77,6 +78,8 @@ function sideRow({ client, server, remark }: SideBySide, { metrics }: ServerSide
   const counted = isMissing(metrics)
     ? []
     : metrics.requests.filter((one) => one.method === client.method && one.route === client.route)
+  const enough = sent >= fewestSamplesFor(0.99)
+  const bucket = enough ? server?.p99 : server?.slowest
   const told = counted.length === 0 ? 'not told' : String(counted.reduce((sum, { count }) => sum + count, 0))
   return [
     `${client.method} ${client.route ?? 'without a route’s name'}`,
@@ -85,13 +88,14 @@ function sideRow({ client, server, remark }: SideBySide, { metrics }: ServerSide
     told,
     ms(client.mean_ms),
     server === null ? 'not told' : ms(server.mean_ms),
-    ms(client.p99_ms),
-    server?.p99 == null ? 'not told' : edges(server.p99),
+    // A percentile only from as many as it takes.
+    enough ? `p99 ${ms(client.p99_ms)}` : `slowest ${ms(client.max_ms)}`,
+    bucket == null ? 'not told' : `${enough ? 'p99' : 'slowest'} ${edges(bucket)}`,
     remark,
   ]
 }
 
-function edges({ above_ms, at_most_ms }: { above_ms: number; at_most_ms: number | null }): string {
+function edges({ above_ms, at_most_ms }: Bucket): string {
   return at_most_ms === null ? `above ${above_ms} ms` : `${above_ms}–${at_most_ms} ms`
 }
 
