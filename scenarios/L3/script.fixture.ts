@@ -12,7 +12,8 @@ export const scripts: ScriptFixture[] = [
       ...EVERY_SCRIPT,
       baseUrl,
       appId: 'app',
-      tokens: people(5, (number) => `token-${number}`),
+      // More than there are listings: a token that two processes both use then shows.
+      tokens: people(35, (number) => `token-${number}`),
       ratePerS: 15,
       durationS: 2,
     }),
