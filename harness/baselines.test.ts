@@ -13,45 +13,15 @@ import {
   withTable,
 } from './baselines.ts'
 import { knownBaselines, pageWith, SCALE_PAGE } from './cli/baselines.ts'
+import { savedPlan } from './plan.fixture.ts'
 import type { CheckDetails, Plan } from './result.ts'
 
 const limit = queuedListing.limits.find(({ name }) => name === 'latency_ms_p99')!
 
 function run(change: (run: { plan: Plan; details: CheckDetails }) => void = () => {}): MeasuredRun {
-  const plan: Plan = {
-    schema: 'readiness-plan/1',
-    run: '20261125T100000Z-000000',
-    created_at: '2026-11-25T10:00:00Z',
-    harness: { version: '0.1.0', commit: 'a'.repeat(40) },
-    profile: 'standard',
-    random_seed: 1,
-    command: './readiness run L7',
-    target: {
-      kind: 'reference',
-      address: 'the bundled Conman',
-      version: '0.1.0 | <b>',
-      openapi_sha256: null,
-      health: [],
-      headers: [],
-      mongodb: null,
-      capabilities: ['http'],
-      settings: {},
-    },
-    catalogue_sha256: 'c'.repeat(64),
-    whole_catalogue: false,
-    checks: [
-      {
-        id: 'L7',
-        title: queuedListing.title,
-        failure_title: queuedListing.failureTitle,
-        gatherer: 'L7',
-        requirement: queuedListing.requirement,
-        limits: [limit],
-      },
-    ],
-    machine: { cpus: 2, cpu_model: 'a processor', memory_bytes: 24 * 2 ** 30, platform: 'linux x64' },
-    tools: [],
-  }
+  const plan = savedPlan([queuedListing])
+  plan.profile = 'standard'
+  plan.target.version = '0.1.0 | <b>'
   const details: CheckDetails = {
     schema: 'readiness-check/1',
     result: {

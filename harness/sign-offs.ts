@@ -7,10 +7,9 @@ import { type Static, Type } from 'typebox'
 import { partOf } from '../reports/parts.ts'
 import { UsageError } from './errors.ts'
 import { Redactor } from './evidence/redact.ts'
-import { demandSchema, RunFolder, readJsonFile, sha256OfFile } from './evidence/store.ts'
+import { demandSchema, RunFolder, readJsonFile, SIGN_OFFS_FILE, sha256OfFile } from './evidence/store.ts'
 import type { Verdicts } from './result.ts'
 
-const FILE = 'sign-offs.json'
 const TEXT_MAX = 300
 
 const SignOffSchema = Type.Object(
@@ -35,7 +34,7 @@ const SignOffsSchema = Type.Object(
 )
 
 export function readSignOffs(path: string): SignOff[] {
-  const file = join(path, FILE)
+  const file = join(path, SIGN_OFFS_FILE)
   if (!existsSync(file)) return []
   const stored = readJsonFile(file)
   demandSchema(SignOffsSchema, stored, file)
@@ -57,18 +56,19 @@ export function signOffRun(
     throw new UsageError('--as is no name', `give who signs, in at most ${TEXT_MAX} characters: --as "A. Name"`)
   }
   if ((by.note ?? '').length > TEXT_MAX) throw new UsageError('--note is too long', `at most ${TEXT_MAX} characters`)
+  const verdicts_sha256 = verdictsDigest(path)
   const given = sectionsSigned(verdicts, by.sections).map(
     (section): SignOff => ({
       section,
       name,
       note: by.note,
       at: by.now.toISOString(),
-      verdicts_sha256: verdictsDigest(path),
+      verdicts_sha256,
       seen: outcomesOf(verdicts, section),
     }),
   )
   const sign_offs = [...readSignOffs(path), ...given]
-  new RunFolder(path, new Redactor()).writeJson(FILE, { schema: 'readiness-sign-offs/1', sign_offs })
+  new RunFolder(path, new Redactor()).writeJson(SIGN_OFFS_FILE, { schema: 'readiness-sign-offs/1', sign_offs })
   return given
 }
 

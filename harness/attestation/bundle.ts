@@ -1,17 +1,17 @@
 // A run as one file that can be kept and verified elsewhere: a tar.gz whose bytes depend on the run's files alone.
 
 import type { KeyObject } from 'node:crypto'
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, lstatSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { create, extract } from 'tar'
 import { UsageError } from '../errors.ts'
 import { Redactor } from '../evidence/redact.ts'
-import { RunFolder, reasonOf } from '../evidence/store.ts'
+import { ENVELOPE_FILE, RunFolder, reasonOf, STATEMENT_FILE } from '../evidence/store.ts'
 import type { Judged } from '../judge.ts'
 import { Reaper } from '../stack/reaper-client.ts'
 import { stackParent } from '../stack/storage.ts'
 import { seal } from './dsse.ts'
-import { ENVELOPE_FILE, filesOf, STATEMENT_FILE, statementOf } from './statement.ts'
+import { attestedFiles, statementOf } from './statement.ts'
 
 /** Larger than any run of ours; a bundle that unpacks to more is not read to its end. */
 const UNPACKED_BYTES_MAX = 4 * 1024 ** 3
@@ -28,7 +28,7 @@ export function attest(path: string, { plan, verdicts }: Judged, key: KeyObject 
 }
 
 export async function pack(path: string, to: string): Promise<void> {
-  const names = [...filesOf(path), STATEMENT_FILE, ENVELOPE_FILE].filter((name) =>
+  const names = [...attestedFiles(path), STATEMENT_FILE, ENVELOPE_FILE].filter((name) =>
     lstatSync(join(path, name), { throwIfNoEntry: false }),
   )
   try {
@@ -76,8 +76,13 @@ export async function unpacked<T>(bundle: string, use: (path: string) => Promise
 
 /** Gzip's first bytes: a bundle is told from a run's folder by what it is, not by its name. */
 export function isBundle(path: string): boolean {
-  const entry = lstatSync(path, { throwIfNoEntry: false })
-  if (!entry?.isFile()) return false
-  const head = readFileSync(path).subarray(0, 2)
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false
+  const head = Buffer.alloc(2)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, head)
+  } finally {
+    closeSync(file)
+  }
   return head[0] === 0x1f && head[1] === 0x8b
 }

@@ -2,14 +2,11 @@
 // the digest of every file that came of it. Specifications: in-toto Statement v1, test-result v0.1.
 
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
-import { sha256OfFile } from '../evidence/store.ts'
+import { ENVELOPE_FILE, filesOf, STATEMENT_FILE, sha256OfFile } from '../evidence/store.ts'
 import type { Fingerprint, Plan, Verdicts } from '../result.ts'
 
-export const STATEMENT_FILE = 'statement.json'
-export const ENVELOPE_FILE = 'statement.dsse.json'
 const PREDICATE_TYPE = 'https://in-toto.io/attestation/test-result/v0.1'
 
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
@@ -62,7 +59,7 @@ export function statementOf(path: string, plan: Plan, verdicts: Verdicts): State
     predicateType: PREDICATE_TYPE,
     predicate: {
       result: RESULT[verdicts.verdict],
-      configuration: filesOf(path).map((name) => ({ name, digest: { sha256: sha256OfFile(join(path, name)) } })),
+      configuration: attestedFiles(path).map((name) => ({ name, digest: { sha256: sha256OfFile(join(path, name)) } })),
       passedTests: withOutcome('pass'),
       warnedTests: withOutcome('not-verified'),
       failedTests: withOutcome('fail'),
@@ -88,11 +85,7 @@ export function targetDigest({ kind, address, version, openapi_sha256 }: Fingerp
   return createHash('sha256').update(JSON.stringify({ kind, address, version, openapi_sha256 })).digest('hex')
 }
 
-/** All files of the run, sorted, but for the statement itself and files that were being written when the run was cut. */
-export function filesOf(path: string): string[] {
-  return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.part'))
-    .map((entry) => relative(path, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((name) => name !== STATEMENT_FILE && name !== ENVELOPE_FILE)
-    .sort()
+/** What the statement tells of: all files of the run but itself. */
+export function attestedFiles(path: string): string[] {
+  return filesOf(path).filter((name) => name !== STATEMENT_FILE && name !== ENVELOPE_FILE)
 }

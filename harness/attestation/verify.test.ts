@@ -8,11 +8,11 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { contract } from '../../checklist/CONTRACT/check.ts'
 import type { ContractEvidence } from '../../checklist/CONTRACT/evidence.ts'
 import { queuedListing } from '../../scenarios/L7/check.ts'
-import { catalogueHash } from '../catalogue.ts'
 import { Redactor } from '../evidence/redact.ts'
 import { RunFolder } from '../evidence/store.ts'
 import { writeVerdicts } from '../execute.ts'
 import { judgeRun } from '../judge.ts'
+import { savedPlan } from '../plan.fixture.ts'
 import type { Plan } from '../result.ts'
 import { readSignOffs, signOffRun, verdictsDigest } from '../sign-offs.ts'
 import { stackParent } from '../stack/storage.ts'
@@ -27,38 +27,7 @@ const ours = generateKeyPairSync('ed25519')
 const theirs = generateKeyPairSync('ed25519')
 const wanted: Wanted = { key: ours.publicKey, maxAgeHours: 24, target: null, now: new Date('2026-11-25T12:00:00Z') }
 
-const plan: Plan = {
-  schema: 'readiness-plan/1',
-  run: '20261125T100000Z-000000',
-  created_at: '2026-11-25T10:00:00Z',
-  harness: { version: '0.1.0', commit: 'a'.repeat(40) },
-  profile: 'smoke',
-  random_seed: 1,
-  command: './readiness run CONTRACT L7',
-  target: {
-    kind: 'url',
-    address: 'https://conman.example',
-    version: '1.2.3',
-    openapi_sha256: null,
-    health: [],
-    headers: [],
-    mongodb: null,
-    capabilities: ['http'],
-    settings: {},
-  },
-  catalogue_sha256: catalogueHash(),
-  whole_catalogue: false,
-  checks: [contract, queuedListing].map(({ id, title, failureTitle, gatherer, requirement, limits }) => ({
-    id,
-    title,
-    failure_title: failureTitle,
-    gatherer: gatherer.id,
-    requirement,
-    limits: [...limits],
-  })),
-  machine: { cpus: 2, cpu_model: 'a processor', memory_bytes: 1, platform: 'linux x64' },
-  tools: [],
-}
+const plan = savedPlan([contract, queuedListing])
 
 const evidence: ContractEvidence = { schema: 'readiness-contract/1', app: null, steps: [] }
 

@@ -6,20 +6,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { CATALOGUE, catalogueHash } from '../catalogue.ts'
-import { brokenSeals, demandSchema, readJsonFile } from '../evidence/store.ts'
+import { brokenSeals, demandSchema, ENVELOPE_FILE, readJsonFile, STATEMENT_FILE } from '../evidence/store.ts'
 import { judgeRun } from '../judge.ts'
 import { isWholeCatalogue } from '../planning.ts'
 import { type Plan, PlanSchema, type Verdicts, VerdictsSchema } from '../result.ts'
 import { type Envelope, keyId, open } from './dsse.ts'
-import {
-  ENVELOPE_FILE,
-  filesOf,
-  STATEMENT_FILE,
-  type Statement,
-  StatementSchema,
-  statementOf,
-  targetDigest,
-} from './statement.ts'
+import { attestedFiles, type Statement, StatementSchema, statementOf, targetDigest, targetName } from './statement.ts'
 
 export interface Answer {
   question: string
@@ -78,7 +70,7 @@ function sealHolds(path: string): Answer {
     const broken = brokenSeals(path)
     if (broken === null) return { holds: false, because: 'it was never sealed: the run was cut short' }
     return broken.length === 0
-      ? { holds: true, because: `${filesOf(path).length} files, each with its hash` }
+      ? { holds: true, because: `${attestedFiles(path).length} files, each with its hash` }
       : { holds: false, because: `altered, added or missing: ${some(broken)}` }
   })
 }
@@ -131,7 +123,7 @@ function signatureHolds(path: string, key: KeyObject | null): Answer {
 
 function targetIsWanted({ target }: Plan, wanted: string | null): Answer {
   const digest = targetDigest(target)
-  const about = `${target.kind} ${target.address}${target.version === null ? '' : `, version ${target.version}`} (${digest.slice(0, 12)})`
+  const about = `${targetName(target)} (${digest.slice(0, 12)})`
   const question = 'it is of the target that was meant'
   if (wanted === null) return { question, holds: true, because: `${about}; any was accepted (--target names one)` }
   const same = wanted === target.address || (wanted.length >= 12 && digest.startsWith(wanted))

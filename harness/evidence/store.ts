@@ -15,7 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { Ajv } from 'ajv'
 import type { TSchema } from 'typebox'
 import { EvidenceNotWritten, UsageError } from '../errors.ts'
@@ -114,7 +114,7 @@ export class RunFolder {
 
   /** Hashes of everything that verdicts rest on. Written last: its absence says that the run was cut short. */
   seal(): void {
-    const files = Object.fromEntries(listFiles(this.path).map((name) => [name, sha256OfFile(join(this.path, name))]))
+    const files = Object.fromEntries(sealedFiles(this.path).map((name) => [name, sha256OfFile(join(this.path, name))]))
     this.writeText(MANIFEST, `${JSON.stringify({ schema: 'readiness-manifest/1', files }, null, 1)}\n`)
   }
 
@@ -130,23 +130,32 @@ export class RunFolder {
   }
 }
 
-/** What verdicts are derived from; derived files (verdicts, reports) are left out of the manifest. */
-function listFiles(root: string): string[] {
-  const derived = new Set([
-    MANIFEST,
-    'verdicts.json',
-    'report.html',
-    'report.md',
-    'run.json',
-    'statement.json',
-    'statement.dsse.json',
-    'sign-offs.json',
-  ])
+/** What comes of verdicts, or stands beside them, and so is outside the seal. */
+export const STATEMENT_FILE = 'statement.json'
+export const ENVELOPE_FILE = 'statement.dsse.json'
+export const SIGN_OFFS_FILE = 'sign-offs.json'
+const DERIVED = new Set([
+  MANIFEST,
+  'verdicts.json',
+  'report.html',
+  'report.md',
+  'run.json',
+  STATEMENT_FILE,
+  ENVELOPE_FILE,
+  SIGN_OFFS_FILE,
+])
+
+/** Every file of a run by its path in it, sorted; not those that were being written when the run was cut. */
+export function filesOf(root: string): string[] {
   return readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== 'verdict.json' && !entry.name.endsWith('.part'))
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.part'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((name) => !derived.has(name))
     .sort()
+}
+
+/** What verdicts are derived from. */
+function sealedFiles(root: string): string[] {
+  return filesOf(root).filter((name) => !DERIVED.has(name) && basename(name) !== 'verdict.json')
 }
 
 export function sha256OfFile(path: string): string {
@@ -179,7 +188,7 @@ export function brokenSeals(run: string): string[] | null {
   if (!existsSync(path)) return null
   const manifest = readJsonFile(path) as { files?: Record<string, string> }
   const sealed = manifest.files ?? {}
-  const present = new Set(listFiles(run))
+  const present = new Set(sealedFiles(run))
   const broken: string[] = []
   for (const [name, hash] of Object.entries(sealed)) {
     if (!present.delete(name) || sha256OfFile(join(run, name)) !== hash) broken.push(name)

@@ -10,6 +10,7 @@ import {
   percentileFinding,
   type Requests,
   throttledFinding,
+  tooFewForShare,
   wasDistrusted,
 } from '../lib/claims.ts'
 import type { EditEvidence } from './evidence.ts'
@@ -119,9 +120,6 @@ export function p99Finding(evidence: EditEvidence, limits: Limits): Finding {
   return percentileFinding(claim, requestsOf(evidence), 0.99, limits.latency_ms_p99!, loadOf(evidence))
 }
 
-/** Below so many, what a load that ended itself was answered is no share of the whole load. */
-const ANSWERS_MIN = 20
-
 export function failedShareFinding(evidence: EditEvidence, limits: Limits): Finding {
   const claim = 'fewer edits fail than allowed'
   const limit = limits.failed_share_max!
@@ -129,8 +127,7 @@ export function failedShareFinding(evidence: EditEvidence, limits: Limits): Find
   const failed = ended.filter((edit) => edit.commit === null)
   const n = ended.length
   if (n === 0) return { claim, outcome: 'not-verified', because: 'no edit ended', limit, n }
-  // One of three is a third, but not of the thousands that the whole load would have made.
-  if (evidence.stopped_at_5xx_share != null && n < ANSWERS_MIN) {
+  if (tooFewForShare(n, loadOf(evidence).stopped_at_5xx_share)) {
     return { claim, outcome: 'not-verified', because: `${n} answers are too few for a share`, limit, n }
   }
   const share = failed.length / n

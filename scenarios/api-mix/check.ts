@@ -1,7 +1,7 @@
 // What is judged from normal load: GL-P2, SLO1 and SLO2 from the answers, GL-P5 from the database's own log of slow queries, and
 // api-mix itself: what was told of each change. Pure: evidence in, verdicts out.
 
-import type { Check, Finding, Limit, Limits } from '../../harness/check.ts'
+import type { Finding, Limit } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile } from '../../harness/statistics.ts'
 import { keeps, verdictOf } from '../../harness/verdict.ts'
 import {
@@ -13,10 +13,11 @@ import {
   throttledFinding,
   wasDistrusted,
 } from '../lib/claims.ts'
-import { latencyFinding, remediedFor, shareFinding } from '../lib/gates.ts'
+import { latencyFinding, shareFinding } from '../lib/gates.ts'
+import { checksOf, slowQueryVerdict, trailVerifiedBy } from '../lib/mix.ts'
 import { figuresTable, generatorRows, latencyCharts, latencyRows } from '../lib/pictures.ts'
 import { primaryChanged } from '../lib/slow-queries.ts'
-import { SLOW_QUERY_LIMITS, slowQueryFindings, slowQueryTable } from '../lib/slow-query-claims.ts'
+import { SLOW_QUERY_LIMITS } from '../lib/slow-query-claims.ts'
 import { toldFindings } from '../lib/told.ts'
 import type { ApiMixEvidence } from './evidence.ts'
 import { apiMix } from './gather.ts'
@@ -24,6 +25,8 @@ import { GL_P2_LIMITS, SLO1_LIMITS, SLO2_LIMITS } from './limits.ts'
 import { MIX } from './mix.ts'
 
 type Request = ApiMixEvidence['requests'][number]
+
+const check = checksOf(apiMix, loadFindings)
 
 export const toldOfChanges = check({
   id: 'api-mix',
@@ -37,7 +40,7 @@ export const toldOfChanges = check({
     return verdictOf({
       findings: [...loadFindings(evidence), ...toldFindings(evidence.aftermath, primaryChanged(evidence.queries))],
       whenPassed: `${deeds.length} changes, each with its row in the audit log, and each mailed once to everybody whom it concerns and to nobody else`,
-      verifiedBy: verifiedBy(evidence),
+      verifiedBy: trailVerifiedBy(evidence.aftermath),
       remedy: 'the changes, their rows and their mails are in evidence.json: compare them by the id that is named',
     })
   },
@@ -146,43 +149,11 @@ export const quickQueries = check({
   text: 'no MongoDB query > 100 ms under normal load (slow-query log)',
   limits: SLOW_QUERY_LIMITS,
   judge(evidence, limits) {
-    const { queries, load } = evidence
-    return verdictOf({
-      findings: [...loadFindings(evidence), ...slowQueryFindings(queries, limits.query_ms_max!, load)],
-      whenPassed: `of ${operations(evidence)} operations none took longer than ${limits.query_ms_max!.value} ms, by the slow-query log of each of ${queries.members.length} members`,
-      verifiedBy: queries.because === null ? ['http', 'mongo'] : ['http'],
-      tables: [slowQueryTable(queries)],
-      remedy:
-        queries.because === null
-          ? 'explain the query that is named, and give it an index'
-          : 'give CONMAN_SERVER_CMD: the log of slow queries is only read on a stack of our own',
-    })
+    return slowQueryVerdict(evidence.queries, limits.query_ms_max!, evidence.load, loadFindings(evidence))
   },
 })
 
 export const apiMixChecks = [toldOfChanges, apiLatency, quickQueries, availability, sloLatency]
-
-function check(input: {
-  id: string
-  title: string
-  failureTitle: string
-  source: string
-  text: string
-  limits: Limit[]
-  judge(evidence: ApiMixEvidence, limits: Limits): ReturnType<typeof verdictOf>
-}): Check<ApiMixEvidence> {
-  const { id, title, failureTitle, source, text, limits, judge } = input
-  return {
-    id,
-    title,
-    failureTitle,
-    requirement: { level: 'MUST', source, text },
-    gatherer: apiMix,
-    profiles: ['smoke', 'standard', 'golive'],
-    limits,
-    evaluate: (evidence, limits) => remediedFor(judge(evidence, limits), loadFindings(evidence)),
-  }
-}
 
 function requestsOf(ended: readonly Request[]): Requests {
   return { what: 'requests', ended }
@@ -284,16 +255,4 @@ function windowWords({ duration_s, load }: ApiMixEvidence): string {
 function classRows({ requests }: ApiMixEvidence): string[][] {
   const classes = Map.groupBy(requests, ({ kind }) => MIX[kind].of)
   return [...classes].flatMap(([name, of]) => latencyRows(name, of))
-}
-
-function operations({ queries }: ApiMixEvidence): number {
-  return queries.members.reduce((sum, member) => sum + member.operations, 0)
-}
-
-function verifiedBy({ aftermath: { audit, mails } }: ApiMixEvidence): Check<ApiMixEvidence>['gatherer']['needs'] {
-  return [
-    'http',
-    ...(audit?.source === 'mongo' ? (['mongo'] as const) : []),
-    ...(mails === null ? [] : (['outbox'] as const)),
-  ]
 }

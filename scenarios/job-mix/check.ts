@@ -1,15 +1,16 @@
 // What is judged from the steady job load: GL-P3, SLO3, SLO4 and SLO5 from its jobs and deployments, its queries from the
 // database's own log, and job-mix itself: one job for each, and what was told of it. Pure: evidence in, verdicts out.
 
-import type { Check, Finding, Limit, Limits, Verdict } from '../../harness/check.ts'
+import type { Finding, Limit, Verdict } from '../../harness/check.ts'
 import { ascending, fewestSamplesFor, percentile } from '../../harness/statistics.ts'
 import { verdictOf } from '../../harness/verdict.ts'
 import { asPlanned, noneFinding, type Requests, throttledFinding } from '../lib/claims.ts'
-import { latencyFinding, remediedFor, shareFinding } from '../lib/gates.ts'
+import { latencyFinding, shareFinding } from '../lib/gates.ts'
 import type { Instrument } from '../lib/load.ts'
+import { checksOf, slowQueryVerdict, trailVerifiedBy } from '../lib/mix.ts'
 import { figuresTable, latencyRows } from '../lib/pictures.ts'
 import { primaryChanged } from '../lib/slow-queries.ts'
-import { SLOW_QUERY_LIMITS, slowQueryFindings, slowQueryTable } from '../lib/slow-query-claims.ts'
+import { SLOW_QUERY_LIMITS } from '../lib/slow-query-claims.ts'
 import { toldFindings } from '../lib/told.ts'
 import type { JobMixEvidence } from './evidence.ts'
 import { jobMix } from './gather.ts'
@@ -17,6 +18,8 @@ import { durationsOf, jobProblems } from './ledger.ts'
 import { GL_P3_LIMITS, SLO3_LIMITS, SLO4_LIMITS, SLO5_LIMITS } from './limits.ts'
 
 type Kind = JobMixEvidence['attempts'][number]['kind']
+
+const check = checksOf(jobMix, loadFindings)
 
 export const toldOfJobs = check({
   id: 'job-mix',
@@ -37,7 +40,7 @@ export const toldOfJobs = check({
         ...toldFindings(evidence.aftermath, primaryChanged(evidence.queries)),
       ],
       whenPassed: `${n} jobs, one for each, and ${evidence.aftermath.deeds.length} changes told to everybody whom they concern and to nobody else`,
-      verifiedBy: verifiedBy(evidence),
+      verifiedBy: trailVerifiedBy(evidence.aftermath),
       remedy: 'the jobs, the rows and the mails are in evidence.json: compare them by the id that is named',
     })
   },
@@ -51,21 +54,7 @@ export const quickJobQueries = check({
   text: 'no MongoDB query > 100 ms under normal load (slow-query log): the part of it that jobs make',
   limits: SLOW_QUERY_LIMITS,
   judge(evidence, limits) {
-    const { queries } = evidence
-    const operations = queries.members.reduce((sum, member) => sum + member.operations, 0)
-    return verdictOf({
-      findings: [
-        ...loadFindings(evidence),
-        ...slowQueryFindings(queries, limits.query_ms_max!, instrumentOf(evidence)),
-      ],
-      whenPassed: `of ${operations} operations none took longer than ${limits.query_ms_max!.value} ms, by the slow-query log of each of ${queries.members.length} members`,
-      verifiedBy: queries.because === null ? ['http', 'mongo'] : ['http'],
-      tables: [slowQueryTable(queries)],
-      remedy:
-        queries.because === null
-          ? 'explain the query that is named, and give it an index'
-          : 'give CONMAN_SERVER_CMD: the log of slow queries is only read on a stack of our own',
-    })
+    return slowQueryVerdict(evidence.queries, limits.query_ms_max!, instrumentOf(evidence), loadFindings(evidence))
   },
 })
 
@@ -147,28 +136,6 @@ export const deploymentSuccess = check({
 })
 
 export const jobMixChecks = [toldOfJobs, quickJobQueries, jobLatency, standardJobs, deployJobs, deploymentSuccess]
-
-function check(input: {
-  id: string
-  title: string
-  failureTitle: string
-  source: string
-  text: string
-  limits: Limit[]
-  judge(evidence: JobMixEvidence, limits: Limits): Verdict
-}): Check<JobMixEvidence> {
-  const { id, title, failureTitle, source, text, limits, judge } = input
-  return {
-    id,
-    title,
-    failureTitle,
-    requirement: { level: 'MUST', source, text },
-    gatherer: jobMix,
-    profiles: ['smoke', 'standard', 'golive'],
-    limits,
-    evaluate: (evidence, limits) => remediedFor(judge(evidence, limits), loadFindings(evidence)),
-  }
-}
 
 const UNDER_WAY = new Set(['pending', 'running'])
 
@@ -302,12 +269,4 @@ function failedWords({ jobs }: JobMixEvidence, bad: readonly { id: string; state
   if (first === undefined) return ''
   const why = jobs.rows.find(({ entity }) => entity === first.id)?.error ?? 'its job says nothing'
   return `${bad.length} ${first.state}, first ${first.id} (${why})`
-}
-
-function verifiedBy({ aftermath: { audit, mails } }: JobMixEvidence): Verdict['verifiedBy'] {
-  return [
-    'http',
-    ...(audit?.source === 'mongo' ? (['mongo'] as const) : []),
-    ...(mails === null ? [] : (['outbox'] as const)),
-  ]
 }

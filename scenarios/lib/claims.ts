@@ -132,6 +132,14 @@ export function answeredFinding({ what, ended: all }: Requests): Finding {
     : { claim, outcome: 'pass', because: `${n} of ${n} ${what} were answered`, measured, n }
 }
 
+/** So many answers a load that ended itself must have got before a share of them is one of the load. */
+const ANSWERS_MIN = 20
+
+/** One of three is a third, but not of the thousands that the whole load would have made. */
+export function tooFewForShare(n: number, stopped_at_5xx_share: number | null): boolean {
+  return stopped_at_5xx_share !== null && n < ANSWERS_MIN
+}
+
 /** `HTTP 500 × 6, no answer (1050 request timeout) × 1`. */
 export function statuses(failed: readonly { status: number; error: string }[]): string {
   const counts = new Map<string, number>()

@@ -1,26 +1,15 @@
-// The numbers of auth-burst, once: the k6 thresholds and the judge read these. No imports but types.
+// The numbers of auth-burst, once: the k6 thresholds and the judge read these.
 
 import type { Limit } from '../../../harness/check.ts'
+import { scaleLimits } from '../lib/limits.ts'
 
-const ms = (name: string, value: number, what: string): Limit => ({
-  name,
-  value,
-  unit: 'ms',
-  compare: 'at-most',
-  source: `scale tier (issue 'Load', 4), auth-burst: per-endpoint p95 of 300–800 ms: ${what}`,
-})
+const { ms, share } = scaleLimits('auth-burst')
 
 export const AUTH_LIMITS: Limit[] = [
-  ms('token_ms_p95', 300, 'the cheapest, use of a token'),
-  ms('reset_ms_p95', 500, 'asking for a new password'),
-  ms('login_ms_p95', 800, 'the dearest, a login'),
-  {
-    name: 'server_error_share_max',
-    value: 0.001,
-    unit: '',
-    compare: 'at-most',
-    source: "scale tier (issue 'Load', 4), auth-burst: 5xx < 0.1 %",
-  },
+  ms('token_ms_p95', 300, 'per-endpoint p95 of 300–800 ms: the cheapest, use of a token'),
+  ms('reset_ms_p95', 500, 'per-endpoint p95 of 300–800 ms: asking for a new password'),
+  ms('login_ms_p95', 800, 'per-endpoint p95 of 300–800 ms: the dearest, a login'),
+  share('server_error_share_max', 0.001, '5xx < 0.1 %'),
   {
     name: 'auth_per_minute_max',
     value: 10,

@@ -8,6 +8,7 @@ import {
   percentileName,
   type Requests,
   statuses,
+  tooFewForShare,
   wasDistrusted,
 } from '../../lib/claims.ts'
 import type { Instrument, Load } from '../../lib/load.ts'
@@ -34,8 +35,7 @@ export function errorShareFinding(
   const n = judged.length
   const failed = judged.filter(isError)
   if (n === 0) return { claim, outcome: 'not-verified', because: `no ${what} were answered`, limit, n }
-  // One of three is a third, but not of the thousands that the whole load would have made.
-  if (stopped_at_5xx_share !== null && n < ANSWERS_MIN) {
+  if (tooFewForShare(n, stopped_at_5xx_share)) {
     return { claim, outcome: 'not-verified', because: `${n} answers are too few for a share`, limit, n }
   }
   const share = failed.length / n
@@ -64,7 +64,6 @@ export function errorShareFinding(
 }
 
 const CONFIDENCE = 0.95
-const ANSWERS_MIN = 20
 
 function percent(share: number): string {
   return `${Number((share * 100).toPrecision(2))} %`
