@@ -18,16 +18,17 @@ export interface Trail {
   rows: TrailRow[]
 }
 
-/** Null where neither can be read (HD113). */
+/** Of things of all kinds, or of one. Null where neither can be read (HD113). */
 export async function readAuditTrail(
   { database, conman }: Pick<Target, 'database' | 'conman'>,
   appId: string,
   adminToken: string,
+  about: { entity_type?: string } = {},
 ): Promise<Trail | null> {
   if (database !== undefined) {
     const rows = await database.find(
       'audit_events',
-      { app_id: { $in: [new ObjectId(appId), appId] } },
+      { app_id: { $in: [new ObjectId(appId), appId] }, ...about },
       { projection: { entity_type: 1, action: 1, entity_id: 1, actor_user_id: 1, git_sha: 1, 'after.commit_sha': 1 } },
     )
     return {
@@ -41,7 +42,7 @@ export async function readAuditTrail(
     }
   }
   try {
-    const rows = await conman.all(adminToken, listAudit(appId))
+    const rows = await conman.all(adminToken, listAudit(appId, about))
     return {
       source: 'http',
       rows: rows.map(({ entityType, action, entityId, commit, actorUserId }) => ({

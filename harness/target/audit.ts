@@ -1,4 +1,4 @@
-// Audit rows, from where they can be read.
+// Audit rows of file writes, from where they can be read.
 
 import { ObjectId } from 'mongodb'
 import { type AuditFilter, listAudit } from './conman/apps.ts'
@@ -39,36 +39,4 @@ function commitOf(row: Record<string, unknown>): string | undefined {
   if (typeof row.git_sha === 'string' && row.git_sha !== '') return row.git_sha
   const after = row.after as { commit_sha?: unknown } | null | undefined
   return typeof after?.commit_sha === 'string' ? after.commit_sha : undefined
-}
-
-export interface AuditEntry {
-  action: string
-  entityId: string
-}
-
-/** Every row of an app about things of one kind, from where they can be read; null where that is nowhere. */
-export async function auditAbout(
-  { database, conman }: { database?: Pick<DatabaseWitness, 'find'>; conman: Conman },
-  token: string,
-  appId: string,
-  entityType: string,
-): Promise<{ source: 'mongo' | 'http'; rows: AuditEntry[] } | null> {
-  if (database !== undefined) {
-    const rows = await database.find(
-      'audit_events',
-      { app_id: { $in: [new ObjectId(appId), appId] }, entity_type: entityType },
-      { projection: { action: 1, entity_id: 1 } },
-    )
-    return {
-      source: 'mongo',
-      rows: rows.map((row) => ({ action: String(row.action), entityId: String(row.entity_id) })),
-    }
-  }
-  try {
-    const rows = await conman.all(token, listAudit(appId, { entity_type: entityType }))
-    return { source: 'http', rows: rows.map(({ action, entityId }) => ({ action, entityId: entityId ?? '' })) }
-  } catch (cause) {
-    if (cause instanceof ConmanError && (cause.status === 404 || cause.status === 405)) return null
-    throw cause
-  }
 }

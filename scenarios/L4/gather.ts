@@ -8,7 +8,7 @@ import { mapInParallel } from '../../harness/parallel.ts'
 import { PROFILES } from '../../harness/profiles.ts'
 import type { Run } from '../../harness/run.ts'
 import { besideWork } from '../../harness/server-side/watch.ts'
-import { auditAbout } from '../../harness/target/audit.ts'
+import { readAuditTrail } from '../../harness/target/audit-trail.ts'
 import { listChangesets } from '../../harness/target/conman/changesets.ts'
 import { hasEnded, type Job, listJobs } from '../../harness/target/conman/jobs.ts'
 import { listReleases } from '../../harness/target/conman/releases.ts'
@@ -316,16 +316,17 @@ async function readAudit(
   const published = rows.flatMap(({ id, publishing }) => (publishing === null ? [] : (id ?? [])))
   const started = performance.now()
   for (;;) {
-    const found = await auditAbout(run.target, owned.adminToken, owned.app.id, 'release')
+    const found = await readAuditTrail(run.target, owned.app.id, owned.adminToken, { entity_type: 'release' })
     if (found === null) return null
     const waited_ms = Math.round(performance.now() - started)
-    const present = new Set(found.rows.filter(({ action }) => action === 'published').map(({ entityId }) => entityId))
+    const present = new Set(found.rows.filter(({ name }) => name === 'release/published').map(({ entity }) => entity))
     if (waited_ms > AUDIT_WAIT_MS || published.every((id) => present.has(id))) {
-      const kept = found.rows.filter(({ entityId }) => ours.has(entityId))
       return {
         source: found.source,
         waited_ms,
-        rows: kept.map(({ action, entityId }) => ({ action, release_id: entityId })),
+        rows: found.rows.flatMap(({ name, entity }) =>
+          entity !== null && ours.has(entity) ? { action: name.slice('release/'.length), release_id: entity } : [],
+        ),
       }
     }
     await pause(run, 100)
